@@ -36,8 +36,15 @@ def test_from_four_pictures_to_the_day_after(open_page: OpenPage, tmp_path: Path
         page.click("text=New station")
         page.fill("[name=name]", "plates")
         page.fill("[name=object_name]", "plate")
+        for count, words in (
+            (1, "One image gives no threshold"),
+            (2, "at most 34 % of good parts are called NG; 4 promise 20 %"),
+        ):
+            page.set_input_files("#drop input", files([(f"good_{count - 1}.png", png(count - 1))]))
+            expect(page.locator("#few")).to_contain_text(words)
         page.set_input_files("#drop input", files([(f"good_{seed}.png", png(seed)) for seed in range(4)]))
         expect(page.locator("#chosen img")).to_have_count(4)
+        expect(page.locator("#few")).to_be_empty()
         page.click("button[type=submit]")
         page.wait_for_url("**/s/plates")
 
@@ -81,11 +88,12 @@ def test_from_four_pictures_to_the_day_after(open_page: OpenPage, tmp_path: Path
         expect(tiles.first.locator(".said")).to_have_text("good")
         expect(tiles.nth(1)).to_have_attribute("aria-current", "true")
         page.keyboard.press("g")
-        expect(page.locator("#learn button.main")).to_be_enabled(timeout=60_000)
+        page.click("#learn button:has-text('Mark it')")
+        expect(page.locator("#learn button:has-text('Save as a new version')")).to_be_enabled(timeout=60_000)
         expect(page.locator("#learn")).to_contain_text("reference")
         version = service.service.stations["plates"].loaded().version
         asked: list[Route] = []
-        page.route("**/learn", lambda route: asked.append(route))
+        page.route("**/learn?*", lambda route: asked.append(route))
         page.click("#learn button.main")
         expect(page.locator("#learn button.main")).to_have_text("Saving …")
         page.evaluate("document.querySelector('#learn form').requestSubmit()")  # as the Enter key does

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -12,7 +13,7 @@ from tests.browser.running import GOOD, Running, files
 from tests.service.given import png
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, Route
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
@@ -41,8 +42,28 @@ def test_a_doubtful_picture_is_decided_on_before_it_joins(served: Running, open_
     page.click("#vetting button:has-text('Go on')")
     expect(page.locator("#references tr")).to_have_count(GOOD + 1)
     expect(page.locator("#references")).to_contain_text("fine.png")
-    page.click("#references tr:has-text('fine.png') button")
-    expect(page.locator("#references tr")).to_have_count(GOOD)
+    for answer, left in (("Not now", GOOD + 1), ("Go on", GOOD)):
+        page.click("#references tr:has-text('fine.png') button")
+        expect(page.locator("#vetting [role=alert]")).to_contain_text("Take fine.png out? 1 reference removed.")
+        page.click(f"#vetting button:has-text('{answer}')")
+        expect(page.locator("#references tr")).to_have_count(left)
+
+
+def test_what_takes_long_is_said_while_it_is_done_and_nothing_else_can_be_pressed(
+    served: Running, open_page: OpenPage
+) -> None:
+    page = teach_page(served, open_page)
+    held: list[Route] = []
+    page.route("**/references?dry_run=true", lambda route: held.append(route))
+    page.set_input_files("#drop input", files([("fine.png", png(62)), ("good.png", png(63))]))
+    expect(page.locator(".working")).to_contain_text("Looking at 2 images …")
+    expect(page.locator(".working .number")).to_have_text(re.compile(r"[1-9]\d* s"))
+    assert page.locator("main").evaluate("main => main.inert")
+    (asked,) = held
+    asked.continue_()
+    expect(page.locator("#vetting button:has-text('Go on')")).to_be_visible()
+    expect(page.locator(".working")).to_have_count(0)
+    assert not page.locator("main").evaluate("main => main.inert")
 
 
 def test_calibration_names_and_an_earlier_version(served: Running, open_page: OpenPage) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -73,6 +74,13 @@ class TestReferences:
         assert digest not in [each["digest"] for each in left]
         again = client.delete(f"{STATION}/references/{digest}")
         assert (again.status_code, "no reference" in again.json()["error"]) == (422, True)
+
+    def test_what_is_left_without_one_is_said_before_it_goes(self, client: TestClient, station: Path) -> None:
+        digest = client.get(f"{STATION}/references").json()[3]["digest"]
+        dry = ok(client.delete(f"{STATION}/references/{digest}?dry_run=1"))
+        assert dry["version"] is None
+        assert dry["sentences"][0] == "1 reference removed."
+        assert [each.number for each in versions(station)] == [1]
 
     def test_the_last_one_stays(self, client: TestClient) -> None:
         ok(client.post("/api/stations", files=files(1, 2), data={"name": "two", "object_name": "plate"}), 201)
@@ -212,6 +220,13 @@ class TestFeedback:
         for part in ("thumbnail", "overlay", "image"):
             assert client.get(result["links"][part]).status_code == 200
         assert "remark" not in ok(client.post(f"{result['links']['self']}/feedback", json={"said": "good"}))
+
+    def test_all_who_listen_are_told_what_was_said(self, client: TestClient) -> None:
+        result = inspect(client, png(44))
+        ok(client.post(f"{result['links']['self']}/feedback", json={"said": "good", "comment": "dirt"}))
+        event = json.loads(service_of(client).events._kept[-1].text.partition("data: ")[2])
+        assert (event["kind"], event["station"]) == ("feedback", "plates")
+        assert [event["data"][name] for name in ("id", "said", "comment")] == [result["id"], "good", "dirt"]
 
     def test_what_is_judged_says_what_the_part_is(self, client: TestClient) -> None:
         good, bad = inspect(client, png(44)), inspect(client, png(44, True))

@@ -21,7 +21,7 @@ from oddlens.service.api.answers import misfit
 from oddlens.service.inspector import BusyError, LateError, PausedError, StoppedError
 from oddlens.service.json_answer import JsonAnswer
 from oddlens.service.security import Guard, refused
-from oddlens.service.service import OccupiedError, Service
+from oddlens.service.service import OccupiedError, OutdatedError, Service
 from oddlens.service.settings import ServeSettings
 from oddlens.service.stations import UnknownStationError
 from oddlens.teaching.report import DoubtfulError
@@ -31,6 +31,7 @@ _STATUS: tuple[tuple[type[OddlensError], int], ...] = (
     (LateError, 504),
     (PausedError, 409),
     (DoubtfulError, 409),
+    (OutdatedError, 409),
     (OccupiedError, 503),
     (UnknownStationError, 404),
     (GoneError, 404),
@@ -86,7 +87,11 @@ def status_of(error: OddlensError) -> int:
 async def _of_ours(request: Request, error: Exception) -> Response:
     assert isinstance(error, OddlensError)
     headers = {"Retry-After": str(error.retry_after)} if isinstance(error, BusyError) else {}
-    more = {"vetting": error.vetting} if isinstance(error, DoubtfulError) else {}
+    more: dict[str, object] = {}
+    if isinstance(error, DoubtfulError):
+        more["vetting"] = error.vetting
+    elif isinstance(error, OutdatedError):
+        more["version"] = error.version
     return refused(status_of(error), str(error), headers, **more)
 
 

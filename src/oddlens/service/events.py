@@ -1,8 +1,8 @@
 """What happens, as a stream of server-sent events: with numbers, so that a page that was away gets what it missed.
 
-Each event is a line of JSON, `{"id", "kind", "station", "data"}`. Kinds: "result" (an inspection), "station" (as GET gives it),
-"drift", "source" (a watched folder or a camera), "history" (the database), "paused", and "reset": what the client missed is gone,
-so that it must read everything again.
+Each event is a line of JSON, `{"id", "kind", "station", "data"}`. Kinds: "result" (an inspection), "feedback" (an inspection of
+which a person said something), "station" (as GET gives it), "drift", "source" (a watched folder or a camera), "history" (the
+database), "paused", and "reset": what the client missed is gone, so that it must read everything again.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Mapping
 from threading import Lock
 from typing import Literal, NamedTuple
 
-Kind = Literal["result", "station", "drift", "source", "history", "paused"]
+Kind = Literal["result", "feedback", "station", "drift", "source", "history", "paused"]
 
 KEPT = 1_000
 """The last events, which a client that comes back can have again."""

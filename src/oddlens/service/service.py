@@ -22,6 +22,7 @@ from oddlens.service.security import Door
 from oddlens.service.settings import ServeSettings
 from oddlens.service.sources import Sources
 from oddlens.service.stations import Station, Stations
+from oddlens.station import locked
 from oddlens.teaching.report import Document
 from oddlens.teaching.thumbnails import Thumbnails
 
@@ -33,6 +34,17 @@ _MOST_JOBS = 16
 
 class OccupiedError(OddlensError):
     """Too many changes wait for one another."""
+
+
+class OutdatedError(OddlensError):
+    """A change was decided on for another version of a station than the one in force. version: that one."""
+
+    def __init__(self, seen: int, version: int) -> None:
+        super().__init__(
+            f"version {version} of the station is in force by now, and this was decided on for version {seen}: "
+            "look at what is new, then decide again; nothing was changed"
+        )
+        self.version = version
 
 
 @dataclass
@@ -95,6 +107,29 @@ class Service:
         if self._jobs.statistics().tasks_waiting >= _MOST_JOBS:
             raise OccupiedError("too many changes wait for one another: try again later")
         return await to_thread.run_sync(partial(work, *given, **more), limiter=self._jobs)
+
+    async def change(
+        self,
+        station: Station,
+        seen: int | None,
+        work: Callable[_Given, _Result],
+        *given: _Given.args,
+        **more: _Given.kwargs,
+    ) -> _Result:
+        """As `job`, with the station locked. seen: the version that it was decided on for; None: whichever is in force.
+
+        Raises `OutdatedError` where another version is in force, and tells all who listen of that one.
+        """
+
+        def decided() -> _Result:
+            with locked(station.folder):
+                version = station.to_dict()["version"]  # None of a damaged one, which may be put back
+                if isinstance(version, int) and seen not in (None, version):
+                    self.say_changed(station)
+                    raise OutdatedError(seen, version)
+                return work(*given, **more)
+
+        return await self.job(decided)
 
     @contextmanager
     def changing(self, station: Station, who: str | None, what: str = "") -> Iterator[Note]:

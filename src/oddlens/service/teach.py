@@ -1,6 +1,7 @@
 """What people teach a station over HTTP: thresholds, references, calibration, marks. Each change is a new version, and is audited.
 
-These functions wait for the model and the disk: `Service.job` runs them, one at a time.
+These functions wait for the model and the disk: `Service.change` runs them, one at a time, with the station locked; only
+`make_station` has none yet, and is a `Service.job`.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ def change_station(
     """Thresholds by hand or at rates, the object, names of defects."""
     if object_name is not None:
         check_name("the object name", object_name)
-    with service.changing(station, who) as note, locked(station.folder):
+    with service.changing(station, who) as note:
         before = state = read_station(station.folder)
         said: list[str] = []
         if object_name is not None:
@@ -101,25 +102,24 @@ def teach_references(
     dry_run: bool = False,
 ) -> Document:
     """Add and remove references; or say what that would change. Raises `DoubtfulError` for a doubtful one that is new."""
-    with locked(station.folder):
-        detector = station.opened()
-        known = () if detector.references is None else detector.references.digests
-        flagged = read_feedback(station.folder).joining
-        pictures = pictures_of(files, service.settings.limits)
-        said = change_references(detector, pictures, leaving, flagged)
-        rows: list[Document] = []
-        if files and detector.references is not None and len(detector.references) > 1:
-            vetting = vet(detector.observe(looks=False))
-            rows = rows_of(vetting)
-            if not dry_run:
-                refuse_doubtful(vetting, accept, known)
-                accept_new(detector, vetting, known)
-        answer: Document = {"sentences": said, "vetting": rows, "turned": _turned(service, station, detector)}
-        if dry_run:
-            return answer | {"version": None}
-        with service.changing(station, who, " ".join(said)):
-            write_station(detector.to_state(), station.folder, verb="references", what=" ".join(said))
-        service.thumbnails.add(pictures)
+    detector = station.opened()
+    known = () if detector.references is None else detector.references.digests
+    flagged = read_feedback(station.folder).joining
+    pictures = pictures_of(files, service.settings.limits)
+    said = change_references(detector, pictures, leaving, flagged)
+    rows: list[Document] = []
+    if files and detector.references is not None and len(detector.references) > 1:
+        vetting = vet(detector.observe(looks=False))
+        rows = rows_of(vetting)
+        if not dry_run:
+            refuse_doubtful(vetting, accept, known)
+            accept_new(detector, vetting, known)
+    answer: Document = {"sentences": said, "vetting": rows, "turned": _turned(service, station, detector)}
+    if dry_run:
+        return answer | {"version": None}
+    with service.changing(station, who, " ".join(said)):
+        write_station(detector.to_state(), station.folder, verb="references", what=" ".join(said))
+    service.thumbnails.add(pictures)
     return answer | {"version": station.loaded().version}
 
 
@@ -133,22 +133,21 @@ def calibrate(
     who: str | None = None,
 ) -> Document:
     """Set the thresholds by the references, by the sample of the line, or by other good images. Raises `DoubtfulError`."""
-    with locked(station.folder):
-        detector = station.opened()
-        if on == "references":
-            seen = observe_references(detector, station.folder)
-        elif on == "learning":
-            seen = observe_line(detector, station.folder)
-        else:
-            seen = Seen(detector.observe(pictures_of(files, service.settings.limits)))
-        check_count(seen)
-        vetting = vet(seen.images)
-        known = () if detector.accepted is None else detector.accepted.names
-        refuse_doubtful(vetting, {*accept, *known})
-        earlier = held_against(read_station(station.folder).thresholds_in_force, seen)
-        calibrate_station(detector, station.folder, seen, *rates)
-        with service.changing(station, who, f"calibrated on {seen.what}"):
-            write_station(detector.to_state(), station.folder, verb="calibrate", what=f"calibrated on {seen.what}")
+    detector = station.opened()
+    if on == "references":
+        seen = observe_references(detector, station.folder)
+    elif on == "learning":
+        seen = observe_line(detector, station.folder)
+    else:
+        seen = Seen(detector.observe(pictures_of(files, service.settings.limits)))
+    check_count(seen)
+    vetting = vet(seen.images)
+    known = () if detector.accepted is None else detector.accepted.names
+    refuse_doubtful(vetting, {*accept, *known})
+    earlier = held_against(read_station(station.folder).thresholds_in_force, seen)
+    calibrate_station(detector, station.folder, seen, *rates)
+    with service.changing(station, who, f"calibrated on {seen.what}"):
+        write_station(detector.to_state(), station.folder, verb="calibrate", what=f"calibrated on {seen.what}")
     said = [*seen.said, *([] if earlier is None else [earlier.sentence])]
     return calibration_document(detector, station.folder) | {"vetting": rows_of(vetting), "sentences": said}
 
@@ -163,20 +162,19 @@ def learn(
     who: str | None = None,
 ) -> Document:
     """What the station learns of what is marked, and what it says of the last images then. Raises `DoubtfulError`."""
-    with locked(station.folder):
-        is_torch = station.loaded().detector.runtime == "torch"
-        lesson = Lesson(
-            station.folder,
-            defect_memory=defect_memory,
-            renew_calibration=renew_calibration,
-            look=lambda vetting: refuse_doubtful(vetting, accept),
-            detector=station.opened() if is_torch or not defect_memory else None,
-            runtime=service.settings.runtime,
-        )
-        found = _turned(service, station, lesson.detector)
-        if not dry_run and lesson.is_new:
-            with service.changing(station, who, lesson.learned.summary):
-                lesson.write()
+    is_torch = station.loaded().detector.runtime == "torch"
+    lesson = Lesson(
+        station.folder,
+        defect_memory=defect_memory,
+        renew_calibration=renew_calibration,
+        look=lambda vetting: refuse_doubtful(vetting, accept),
+        detector=station.opened() if is_torch or not defect_memory else None,
+        runtime=service.settings.runtime,
+    )
+    found = _turned(service, station, lesson.detector)
+    if not dry_run and lesson.is_new:
+        with service.changing(station, who, lesson.learned.summary):
+            lesson.write()
     learned = lesson.learned
     names = {each: [Path(path).name for path in getattr(learned, each)] for each in ("joined", "left", "defects")}
     return learned.to_dict() | names | {"turned": found}

@@ -69,7 +69,8 @@ def observe_line(detector: Detector, station: str | os.PathLike[str]) -> Seen:
     sample = sample_of(detector, station).read()
     if not len(sample):
         raise UsageError(
-            "the station has kept no images of its line yet: run 'oddlens detect IMAGES --station' with it first"
+            "the station has kept no images of its line yet: inspect some with it first, by 'oddlens detect --station' or on the "
+            "page Line"
         )
     references = frozenset[str]() if detector.references is None else frozenset(detector.references.digests)
     doubted = frozenset(mark.sha256 for mark in read_feedback(station).last if mark.said != "good")
@@ -119,7 +120,7 @@ def check_count(seen: Seen, left_out: int = 0) -> None:
         left = f"of which {count} {'is' if count == 1 else 'are'} not left out, " if left_out else ""
         raise UsageError(
             f"the station has kept {counted(count + left_out, 'image')} of its line, {left}and {LEAST} are the least that it is "
-            "calibrated on: run 'oddlens detect' with more of them first"
+            "calibrated on: inspect more with it first"
         )
 
 

@@ -188,7 +188,8 @@ class Lesson:
         drawn = self._whole(mark for mark in self._marks if mark.said == "good" and mark.audit) if renews else []
         if renews and not drawn:
             raise UsageError(
-                "no good image was drawn at random: run 'oddlens detect --audit 0.02', look at what it draws, and mark it"
+                "no good image was drawn at random and marked: 'oddlens detect' and 'oddlens serve' draw some with --audit 0.02; "
+                "look at those, and mark them"
             )
         if renews and before is not None and len(drawn) < len(before):
             were = counted(len(drawn), "image of a good part was", "images of good parts were")

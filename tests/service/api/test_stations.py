@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -10,11 +11,51 @@ import pytest
 from starlette.testclient import TestClient
 
 from oddlens.service.settings import Limits
-from oddlens.station import read_station, versions
+from oddlens.station import read_station, versions, write_station
 from tests.service.conftest import REFERENCES, service_of
 from tests.service.given import PNG, STATION, files, inspect, ok, png
 
 JSON = {"content-type": "application/json"}
+
+
+class TestSeen:
+    """What was decided on for an older version changes nothing."""
+
+    def test_each_change_of_an_older_version_is_refused(self, client: TestClient, station: Path) -> None:
+        digest = client.get(f"{STATION}/references").json()[0]["digest"]
+        ok(client.patch(STATION, params={"seen": 1}, json={"threshold": 0.5}))
+        old = {"seen": 1}
+        for found in (
+            client.patch(STATION, params=old, json={"threshold": 0.6}),
+            client.patch(STATION, params=old, json={"object_name": "steel plate"}),
+            client.patch(STATION, params=old, json={"false_alarm_rate": 0.5}),
+            client.post(f"{STATION}/rollback", params=old, json={"version": 1}),
+            client.post(f"{STATION}/references", params=old, files=files(20)),
+            client.delete(f"{STATION}/references/{digest}", params=old),
+            client.post(f"{STATION}/calibration", params=old, json={}),
+            client.post(f"{STATION}/learn", params=old, json={}),
+        ):
+            assert (found.status_code, found.json()["version"]) == (409, 2), found.text
+            assert found.json()["error"].startswith("version 2 of the station is in force by now, and this was decided")
+        assert [each.number for each in versions(station)] == [1, 2]
+        assert len(client.get(STATION).json()["audit"]) == 1
+
+    def test_the_version_in_force_goes_through_and_none_is_any(self, client: TestClient) -> None:
+        ok(client.patch(STATION, params={"seen": 1}, json={"threshold": 0.5}))
+        ok(client.patch(STATION, params={"seen": 2}, json={"threshold": 0.6}))
+        assert ok(client.patch(STATION, json={"threshold": 0.7}))["version"] == 4
+        wrong = client.patch(STATION, params={"seen": "new"}, json={"threshold": 0.8})
+        assert (wrong.status_code, "seen is not as it should be" in wrong.json()["error"]) == (422, True)
+
+    def test_a_damaged_station_is_put_back_whatever_was_seen(self, client: TestClient, station: Path) -> None:
+        (station / "station.json").write_text("{")
+        assert ok(client.post(f"{STATION}/rollback", params={"seen": 7}, json={"version": 1}))["problem"] is None
+
+    def test_a_refusal_tells_the_pages_what_is_in_force(self, client: TestClient, station: Path) -> None:
+        write_station(read_station(station), station, verb="set", what="elsewhere")  # no page is told of it
+        assert client.patch(STATION, params={"seen": 1}, json={"threshold": 0.6}).status_code == 409
+        event = json.loads(service_of(client).events._kept[-1].text.partition("data: ")[2])
+        assert (event["kind"], event["data"]["version"]) == ("station", 2)
 
 
 class TestThresholds:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated, cast
 
-from fastapi import Depends, HTTPException, Request
+from fastapi import Depends, HTTPException, Query, Request
 from fastapi.routing import APIRoute
 from pydantic import AfterValidator, BaseModel, ConfigDict
 from starlette.datastructures import FormData, UploadFile
@@ -58,6 +58,11 @@ def _named(who: str | None) -> str | None:
 
 Who = Annotated[str | None, AfterValidator(_named)]
 """Whoever changes something, for the audit log, which nothing is removed from."""
+
+Seen = Annotated[
+    int | None, Query(description="The version that this was decided on for: 409 where another one is in force")
+]
+"""For whoever shows a station to a person: what others changed meanwhile is not lost."""
 
 
 _NO_OBJECT = "the body is no JSON object: send one, with Content-Type: application/json"

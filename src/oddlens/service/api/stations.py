@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from oddlens.errors import OddlensError
 from oddlens.service import teach
 from oddlens.service.api import answers
-from oddlens.service.api.answers import Body, StrictRoute, TheService, TheStation, Who
+from oddlens.service.api.answers import Body, Seen, StrictRoute, TheService, TheStation, Who
 from oddlens.station import read_log, rollback, versions
 from oddlens.station.changes import Wanted
 from oddlens.station.feedback import read_feedback
@@ -82,7 +82,9 @@ def get_station(service: TheService, station: TheStation) -> dict[str, object]:
 
 
 @router.patch("/api/stations/{name}", summary="Change a station")
-async def patch_station(service: TheService, station: TheStation, change: Change) -> dict[str, object]:
+async def patch_station(
+    service: TheService, station: TheStation, change: Change, seen: Seen = None
+) -> dict[str, object]:
     """Thresholds by hand, or the rates of calibrated ones; the object, names of defects; or pause it.
 
     But for a pause it becomes a new version of the station, and an entry of the audit log.
@@ -93,14 +95,14 @@ async def patch_station(service: TheService, station: TheStation, change: Change
         raise HTTPException(422, "nothing is changed: give what is to be another one, for instance threshold")
     if wanted or change.object_name is not None:
         changes = cast("Wanted", wanted), change.object_name
-        await service.job(teach.change_station, service, station, *changes, change.who)
+        await service.change(station, seen, teach.change_station, service, station, *changes, change.who)
     if change.paused is not None:
         await service.job(service.pause, station, change.paused, change.who)
     return await service.job(service.describe, station)
 
 
 @router.post("/api/stations/{name}/rollback", summary="Put an earlier version in force again")
-async def post_rollback(service: TheService, station: TheStation, back: Back) -> dict[str, object]:
+async def post_rollback(service: TheService, station: TheStation, back: Back, seen: Seen = None) -> dict[str, object]:
     """As a new version. It also mends a station whose station.json is damaged."""
 
     def go_back() -> dict[str, object]:
@@ -108,7 +110,7 @@ async def post_rollback(service: TheService, station: TheStation, back: Back) ->
             rollback(station.folder, back.version)
         return service.describe(station)
 
-    return await service.job(go_back)
+    return await service.change(station, seen, go_back)
 
 
 def _listed(read: Callable[[], list[dict[str, object]]]) -> list[dict[str, object]]:

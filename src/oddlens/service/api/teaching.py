@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated, get_args
 
 from fastapi import APIRouter, Query, Request
@@ -16,7 +17,7 @@ from oddlens.history.drawing import GoneError, decoding, pixel_digest
 from oddlens.history.records import FeedbackEntry, Inspection
 from oddlens.service import teach
 from oddlens.service.api import answers
-from oddlens.service.api.answers import Body, StrictRoute, TheService, TheStation, Who
+from oddlens.service.api.answers import Body, Seen, StrictRoute, TheService, TheStation, Who
 from oddlens.service.service import Service
 from oddlens.service.uploads import Upload
 from oddlens.station import utc_now
@@ -27,6 +28,8 @@ from oddlens.teaching.report import calibration_document
 router = APIRouter(route_class=StrictRoute)
 
 LONGEST_COMMENT = 2000
+
+DryRun = Annotated[bool, Query(description="Only say what would change")]
 
 
 class Remark(Body):
@@ -80,20 +83,28 @@ async def post_references(
     request: Request,
     service: TheService,
     station: TheStation,
-    dry_run: Annotated[bool, Query(description="Only say what would change")] = False,
+    dry_run: DryRun = False,
+    seen: Seen = None,
 ) -> dict[str, object]:
     """Send a form with files, and in accept the names of doubtful images that are good."""
     async with answers.form_of(request) as form:
         files, accept, who = await answers.uploads(form), answers.texts(form, "accept"), answers.who_of(form)
-    return await service.job(teach.teach_references, service, station, files, accept=accept, who=who, dry_run=dry_run)
+    work = partial(teach.teach_references, accept=accept, who=who, dry_run=dry_run)
+    return await service.change(station, seen, work, service, station, files)
 
 
 @router.delete("/api/stations/{name}/references/{digest}", summary="Remove a good example")
 async def delete_reference(
-    service: TheService, station: TheStation, digest: str, who: Annotated[Who, Query()] = None
+    service: TheService,
+    station: TheStation,
+    digest: str,
+    who: Annotated[Who, Query()] = None,
+    dry_run: DryRun = False,
+    seen: Seen = None,
 ) -> dict[str, object]:
     """By the digest of its pixels, as GET gives it."""
-    return await service.job(teach.teach_references, service, station, leaving=(digest,), who=who)
+    work = partial(teach.teach_references, leaving=(digest,), who=who, dry_run=dry_run)
+    return await service.change(station, seen, work, service, station)
 
 
 @router.get("/api/stations/{name}/calibration", summary="What the thresholds rest on, and what they promise")
@@ -106,7 +117,9 @@ async def get_calibration(service: TheService, station: TheStation) -> dict[str,
 
 
 @router.post("/api/stations/{name}/calibration", summary="Set the thresholds by good images")
-async def post_calibration(request: Request, service: TheService, station: TheStation) -> dict[str, object]:
+async def post_calibration(
+    request: Request, service: TheService, station: TheStation, seen: Seen = None
+) -> dict[str, object]:
     """Send {"on": "references" | "learning", "false_alarm_rate", "review_rate"}, or a form with the same and files.
 
     "learning" is the sample of its line that the station keeps. Names of doubtful images that are good go into accept.
@@ -127,14 +140,14 @@ async def post_calibration(request: Request, service: TheService, station: TheSt
         wanted = _checked(await request.json() if await request.body() else {})
     if wanted.on == "files" and not files:
         raise HTTPException(422, "no image came: send a form with files, or calibrate on references or learning")
-    rates = wanted.false_alarm_rate, wanted.review_rate
-    return await service.job(teach.calibrate, service, station, wanted.on, files, wanted.accept, rates, wanted.who)
+    asked = wanted.on, files, wanted.accept, (wanted.false_alarm_rate, wanted.review_rate), wanted.who
+    return await service.change(station, seen, teach.calibrate, service, station, *asked)
 
 
 @router.post("/api/stations/{name}/learn", summary="Learn of what people said of results")
-async def post_learn(service: TheService, station: TheStation, lesson: Lesson) -> dict[str, object]:
+async def post_learn(service: TheService, station: TheStation, lesson: Lesson, seen: Seen = None) -> dict[str, object]:
     """A new version; with dry_run only what it would be. "turned": last images whose verdict "now" would be another one "then"."""
-    return await service.job(teach.learn, service, station, **lesson.model_dump())
+    return await service.change(station, seen, teach.learn, service, station, **lesson.model_dump())
 
 
 @router.post("/api/results/{number}/feedback", summary="Say whether a verdict is right")
@@ -161,6 +174,7 @@ def post_feedback(service: TheService, number: int, remark: Remark) -> dict[str,
         time=datetime.now(UTC),
     )
     answer = service.history.add_feedback(entry).to_dict()
+    service.events.publish("feedback", found.station, answer)
     return answer if passed_over is None else answer | {"remark": passed_over}
 
 

@@ -31,6 +31,9 @@ export const briefly = async (name) => (await get("/api/stations")).find((each) 
 
 export const ofStation = (name, rest = "") => `/api/stations/${encodeURIComponent(name)}${rest}`;
 
+/** Where a change of a station goes that a person decides on: refused where another version than the one shown is in force. */
+export const asSeen = ({ name, version }, rest = "", fields = {}) => ofStation(name, `${rest}${query({ ...fields, seen: version })}`);
+
 /** fields that are empty are left out. */
 export function query(fields) {
   const given = Object.entries(fields).filter(([, value]) => value !== "" && value != null);

@@ -81,6 +81,23 @@ export async function doing(button, action) {
   }
 }
 
+/** As an action that takes long: the page is dead meanwhile, and says what is done and for how long by now. */
+export async function working(words, action) {
+  const seconds = el("span", { class: "number", "aria-hidden": "true" });
+  const note = el("p", { class: "busy working", role: "status" }, el("progress"), words, seconds);
+  const begun = performance.now();
+  const ticking = setInterval(() => { seconds.textContent = `${Math.floor((performance.now() - begun) / 1000)} s`; }, 1000);
+  $("main").inert = true;
+  $("main").after(note);
+  try {
+    return await action();
+  } finally {
+    clearInterval(ticking);
+    note.remove();
+    $("main").inert = false;
+  }
+}
+
 /** An action that many events ask for is done once, some time after the first of them. */
 export function soon(action, delay = 400) {
   let waiting = false;

@@ -1,6 +1,6 @@
 // What a station would learn from what people said, shown before it is saved.
 
-import { get, ofStation, post, who } from "./api.js";
+import { asSeen, briefly, get, post, who } from "./api.js";
 import { $, counted, el, fileName, number, table, tag, toast } from "./dom.js";
 
 /** done: called when a new version was saved. */
@@ -24,20 +24,22 @@ export function openLearn(station, done) {
   });
   let accepted = [];
   let asked = 0;
+  let seen = station; // the version that is looked at
   const refused = (error) => {
     const doubtful = (error.answer?.vetting ?? []).filter((each) => each.flagged).map((each) => each.name);
-    const vouch = el("button", { type: "button", onclick: () => {
+    const again = el("button", { type: "button", onclick: () => {
       accepted = [...accepted, ...doubtful];
       look();
-    } }, "They are good");
-    preview.replaceChildren(el("p", { class: "banner", role: "alert" }, error.message), doubtful.length ? el("p", {}, vouch) : "");
+    } }, doubtful.length ? "They are good" : "Look again");
+    preview.replaceChildren(el("p", { class: "banner", role: "alert" }, error.message), doubtful.length || error.answer?.version ? el("p", {}, again) : "");
   };
   const look = async () => {
     const mine = ++asked;
     save.disabled = true;
-    preview.replaceChildren(el("p", { class: "quiet" }, "Looking at what would change …"));
+    preview.replaceChildren(el("p", { class: "working" }, el("progress"), "Looking at what would change …"));
     try {
-      const found = await post(ofStation(station.name, "/learn"), wish(true));
+      seen = (await briefly(station.name)) ?? station;
+      const found = await post(asSeen(seen, "/learn"), wish(true));
       const turned = await withItems(found.turned);
       if (mine !== asked) return;
       preview.replaceChildren(...(found.sentences ?? []).map((sentence) => el("p", {}, sentence)), ...turnedTable(turned));
@@ -53,7 +55,7 @@ export function openLearn(station, done) {
     form.ariaBusy = options.disabled = save.disabled = true;
     save.textContent = "Saving …";
     try {
-      const made = await post(ofStation(station.name, "/learn"), wish(false));
+      const made = await post(asSeen(seen, "/learn"), wish(false));
       dialog.close();
       toast(made.version == null ? "There was nothing to learn." : `Version ${made.version} is in force.`);
       done();

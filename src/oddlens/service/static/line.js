@@ -126,6 +126,13 @@ async function again() {
   refresh();
 }
 
+/** An image that is shown already is another one by now; whether there is one. */
+function renewed(item) {
+  const place = latest.findIndex((each) => each.id === item.id);
+  if (place >= 0) latest[place] = item;
+  return place >= 0;
+}
+
 /** The counts are the service's: what it says of a station may hold a result whose own event is still on its way. */
 const count = soon(async () => {
   station = (await briefly(station.name)) ?? station;
@@ -178,9 +185,9 @@ key(["l"], "back to the newest", () => choose(null));
 key(["f"], "the whole screen", () => (document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen()));
 
 watchStation({
+  feedback: (item) => renewed(item) && refresh(),
   result(item) {
-    if (latest.some((each) => each.id === item.id)) latest = latest.map((each) => (each.id === item.id ? item : each));
-    else latest = [item, ...latest].sort(later).slice(0, LAST);
+    if (!renewed(item)) latest = [item, ...latest].sort(later).slice(0, LAST);
     refresh();
     count();
   },

@@ -1,15 +1,20 @@
 // A new station from a few images of good parts.
 
 import { images, post } from "./api.js";
-import { $, counted, el } from "./dom.js";
+import { $, el } from "./dom.js";
 import { dropZone } from "./drop.js";
+import { percentUp } from "./recount.js";
 import { vetted } from "./vetting.js";
 
 const ENOUGH = 4;
+const promised = (count) => percentUp(1 / (count + 1)); // of so few, as usual_rate of Python says
 let files = [];
 
 function show() {
-  $("#count").textContent = files.length ? `${files.length}${files.length < ENOUGH ? ` of ${ENOUGH} or more` : ""}` : "";
+  $("#count").textContent = files.length || "";
+  const few = { 0: "", 1: "One image gives no threshold, and so no verdict." };
+  $("#few").textContent = files.length >= ENOUGH ? "" : few[files.length]
+    ?? `${files.length} images promise only that on average at most ${promised(files.length)} of good parts are called NG; ${ENOUGH} promise ${promised(ENOUGH)}.`;
   $("#chosen").replaceChildren(...files.map((file) => {
     const address = URL.createObjectURL(file);
     const image = el("img", { src: address, alt: file.name, onload: () => URL.revokeObjectURL(address) });
@@ -31,11 +36,8 @@ $("#new").addEventListener("submit", async (event) => {
   const button = $("button[type=submit]");
   const fields = Object.fromEntries(new FormData(event.target));
   button.disabled = true;
-  const said = (words) => $("#progress").replaceChildren(words);
-  const made = await vetted($("#vetting"), files, (some, accepted) => {
-    said(`Looking at ${counted(some.length, "image")} …`);
-    return post("/api/stations", images(some, { name: fields.name.trim(), object_name: fields.object_name.trim() }, accepted)).finally(() => said(""));
-  });
+  const made = await vetted($("#vetting"), files, (some, accepted) =>
+    post("/api/stations", images(some, { name: fields.name.trim(), object_name: fields.object_name.trim() }, accepted)));
   button.disabled = false;
   if (made) location.assign(`/s/${encodeURIComponent(made.station.name ?? made.station)}`);
 });

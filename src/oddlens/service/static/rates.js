@@ -6,9 +6,10 @@ import { percentUp } from "./recount.js";
 /** What a station sends to review: the good images that it has may be too few for any. */
 export const reviewRate = (calibration) => (calibration?.review_threshold == null ? 0 : calibration.review_rate);
 
-/** Choose a rate of a list; one that is not among them joins it. */
+/** Choose the rate in force of a list, unless a person has chosen another one; one that is not among them joins it. */
 export function choose(select, rate) {
+  if (select.dataset.chosen != null && select.value !== select.dataset.chosen) return;
   const found = [...select.options].find((each) => each.value !== "" && Math.abs(Number(each.value) - rate) < 1e-9);
   if (!found) select.prepend(el("option", { value: rate }, percentUp(rate)));
-  select.value = found?.value ?? rate;
+  select.dataset.chosen = select.value = found?.value ?? rate;
 }

@@ -1,12 +1,13 @@
 // Review: a gallery beside one image; what a person says of a verdict is added to what was said of it before.
 
 import { get, post, query, who } from "./api.js";
-import { $, $$, counted, data, doing, el, fileName, kindOf, moment, number, regionsTable, SAID, showImage, tag, tile, toast } from "./dom.js";
+import { $, $$, counted, data, doing, el, fileName, kindOf, moment, number, regionsTable, SAID, showImage, soon, tag, tile, toast } from "./dom.js";
 import { key } from "./keys.js";
 import { openLearn } from "./learn.js";
 import { watchStation } from "./status.js";
 
 const { station } = data;
+const drafts = new Map(); // what was written of an image and is not saved, by its number
 let items = [];
 let next = null;
 let at = -1;
@@ -19,6 +20,7 @@ async function load(more = false) {
   const mine = ++asked;
   const page = await doing($("#more"), () => get(`/api/results${query({ station: station.name, ...filter(), limit: 60, cursor: more ? next : "" })}`));
   if (!page || mine !== asked) return;
+  const chosen = items[at]?.id; // it stays the one, where it is still among them
   items = more ? [...items, ...page.items] : page.items;
   next = page.next;
   $("#total").textContent = counted(page.total, "image");
@@ -30,7 +32,7 @@ async function load(more = false) {
     $("#tiles").replaceChildren(...tiles);
     at = -1;
     $("#view").hidden = !items.length;
-    if (items.length) show(0);
+    show(Math.max(0, items.findIndex((each) => each.id === chosen)));
   }
 }
 
@@ -49,10 +51,11 @@ function show(place) {
     const list = $("#tiles"); // it scrolls on wide screens; the page stays where it is
     if (button.offsetTop < list.scrollTop || button.offsetTop + button.offsetHeight > list.scrollTop + list.clientHeight) list.scrollTop = button.offsetTop - list.clientHeight / 3;
     at = place;
-    $("[name=comment]").value = items[at].comment ?? "";
-    $("[name=defect]").value = items[at].defect ?? "";
   }
   const item = items[at];
+  for (const [name, words] of Object.entries(written(item))) if ($(`[name=${name}]`).value !== words) $(`[name=${name}]`).value = words;
+  $("#draft").hidden = !drafts.has(item.id);
+  for (const button of $$("[data-teach]")) button.textContent = `Teach ${fileName(item.source)} as ${SAID[button.dataset.teach]}`;
   showImage($("#stage"), heat ? item.links.overlay : item.links.image, fileName(item.source));
   $("#about").replaceChildren(
     tag(kindOf(item)), el("b", { class: "number" }, item.error ? "" : number(item.score)),
@@ -69,15 +72,18 @@ async function step(by) {
   show(at + by);
 }
 
-/** said: {"judged"} or {"said"}; what stands in the fields goes along. */
-async function say(said) {
-  const item = items[at];
-  if (!item) return false;
-  const { comment, defect } = Object.fromEntries(new FormData($("#words")));
+/** What is written of an image, saved or not. */
+const written = (item) => Object.fromEntries(["comment", "defect"].map((name) => [name, (drafts.get(item.id) ?? item)[name] ?? ""]));
+
+/** said: {"judged"} or {"said"}; what is written of the image goes along. */
+async function say(item, said) {
+  const { comment, defect } = written(item);
   const changed = await doing(null, () => post(`${item.links.self}/feedback`, { ...said, comment: comment.trim() || null, defect: defect.trim() || null, reviewer: who() }));
-  if (changed) replace(changed);
-  if (changed?.remark) toast(changed.remark, true);
-  return Boolean(changed);
+  if (!changed) return false;
+  drafts.delete(item.id);
+  replace(changed);
+  if (changed.remark) toast(changed.remark, true);
+  return true;
 }
 
 function replace(changed) {
@@ -92,11 +98,31 @@ function replace(changed) {
 }
 
 async function judge(judged) {
-  if (await say({ judged })) step(1);
+  const item = items[at];
+  if (!item || !(await say(item, { judged }))) return;
+  const { said } = items.find((each) => each.id === item.id) ?? {};
+  $("#last").replaceChildren(...(judged === "wrong" ? [`${fileName(item.source)} is marked: ${SAID[said]}.`,
+    el("button", { type: "button", onclick: () => openLearn(station, load) }, `Teach ${fileName(item.source)}`)] : []));
+  if (items[at]?.id === item.id) step(1);
 }
 
-async function teach(said) {
-  if (await say({ said })) openLearn(station, () => load());
+/** The mark is made when the person has seen of which image: a click may come when the next one is there already. */
+function teach(said) {
+  const item = items[at];
+  if (!item) return undefined;
+  if (item.said === said && !drafts.has(item.id)) return openLearn(station, load);
+  const dialog = $("#learn");
+  const go = async (event) => {
+    event.preventDefault();
+    const marked = await say(item, { said });
+    dialog.close();
+    if (marked) openLearn(station, load);
+  };
+  dialog.replaceChildren(el("form", { onsubmit: go }, el("h2", { id: "learn-title" }, `Mark ${fileName(item.source)} as ${SAID[said]}?`),
+    item.error ? "" : el("img", { src: item.links.thumbnail, alt: fileName(item.source) }),
+    el("p", {}, "Then it is shown what the station would learn of all that is marked."),
+    el("div", { class: "row" }, el("button", { class: "main" }, "Mark it"), el("button", { type: "button", onclick: () => dialog.close() }, "Not now"))));
+  return dialog.showModal();
 }
 
 function toggleHeat() {
@@ -105,16 +131,21 @@ function toggleHeat() {
 }
 
 for (const button of $$("[data-judged]")) button.addEventListener("click", () => judge(button.dataset.judged));
-$("#teach-good").addEventListener("click", () => teach("good"));
-$("#teach-bad").addEventListener("click", () => teach("bad"));
+for (const button of $$("[data-teach]")) button.addEventListener("click", () => teach(button.dataset.teach));
 $("#more").addEventListener("click", () => load(true));
-$("#filter").addEventListener("change", () => load());
+$("#filter").addEventListener("input", soon(load));
 $("#filter").addEventListener("submit", (event) => event.preventDefault());
+$("#words").addEventListener("input", ({ target }) => {
+  if (target.matches("[data-who]") || at < 0) return;
+  drafts.set(items[at].id, Object.fromEntries(["comment", "defect"].map((name) => [name, $(`[name=${name}]`).value])));
+  $("#draft").hidden = false;
+});
+addEventListener("beforeunload", (event) => drafts.size && event.preventDefault());
 $("#words").addEventListener("submit", async (event) => {
   event.preventDefault();
   const item = items[at];
   if (!item?.said) return toast("Say first whether the verdict is right: 1, 2 or 3.", true);
-  if (await say({ said: item.said })) toast("Saved.");
+  if (await say(item, { said: item.said })) toast("Saved.");
 });
 
 key(["j", "arrowdown"], "next image", () => step(1));
@@ -132,5 +163,5 @@ for (const [name, value] of wanted) {
   const field = $("#filter").elements[name];
   if (field) field.value = value;
 }
-watchStation({ result: replace, reset: () => load() });
+watchStation({ result: replace, feedback: replace, reset: () => load() });
 load();

@@ -1,19 +1,26 @@
 // Teach: good images in and out, calibration, names, versions.
 
-import { call, get, ofStation, patch, images, post, query, who } from "./api.js";
-import { $, counted, data, doing, el, moment, number, tableRow, toast } from "./dom.js";
+import { asSeen, call, get, ofStation, patch, images, post, who } from "./api.js";
+import { $, counted, data, doing, el, moment, number, soon, tableRow, toast, working } from "./dom.js";
 import { dropZone } from "./drop.js";
 import { openLearn, turnedTable, withItems } from "./learn.js";
 import { choose, reviewRate } from "./rates.js";
 import { percentUp } from "./recount.js";
 import { watchStation } from "./status.js";
-import { decide, vetted } from "./vetting.js";
+import { decide, looking, vetted } from "./vetting.js";
 
 const { station } = data;
 const path = (rest = "") => ofStation(station.name, rest);
 
+let asked = 0;
+
 async function load() {
+  const mine = ++asked;
   const [current, calibration] = await Promise.all([get(path()), get(path("/calibration")).catch(() => null)]);
+  if (mine !== asked) return;
+  station.version = current.version;
+  follow($("#names [name=object_name]"), current.object_name ?? "");
+  follow($("#names [name=defects]"), current.defects.join(", "));
   const references = [...current.references].sort((a, b) => (b.score ?? -Infinity) - (a.score ?? -Infinity));
   $("h2 .number").textContent = references.length;
   $("#references").replaceChildren(...references.map(reference));
@@ -26,6 +33,12 @@ async function load() {
   $("#versions").replaceChildren(...[...current.versions].reverse().map((each) => tableRow([
     each.number, el("span", { class: "quiet" }, each.time ? moment(each.time) : ""), el("td", { class: "words" }, each.what ?? ""),
     each.number === current.version ? "in force" : el("button", { type: "button", onclick: (event) => back(event.target, each.number) }, "Go back to it")])));
+}
+
+/** A field shows what is in force, unless a person has written something else. */
+function follow(field, value) {
+  if (field.value === field.defaultValue) field.value = value;
+  field.defaultValue = value;
 }
 
 function reference(each) {
@@ -47,28 +60,35 @@ function calibrated(known, current) {
 
 /** An action that makes a new version; everything is read again afterwards. */
 async function change(button, action, words) {
-  const made = await doing(button, action);
-  if (!made) return;
-  toast(words(made));
-  await doing(null, load);
+  const made = await doing(button, () => working("Making a new version …", action));
+  if (made) toast(words(made));
+  if (made) await doing(null, load);
 }
 
-const remove = (button, { digest, source }) =>
-  change(button, () => call("DELETE", path(`/references/${digest}${query({ who: who() })}`)), () => `${source} is out.`);
-const back = (button, version) => change(button, () => post(path("/rollback"), { version, who: who() }), (made) => `Version ${made.version} is in force.`);
+/** What a change of the good images would do, with the results whose verdicts would turn. */
+const tried = (words, method, rest, body) => doing(null, () => working(words, async () => {
+  const found = await call(method, path(`${rest}?dry_run=true`), body);
+  return { ...found, turned: await withItems(found.turned) };
+}));
+
+async function remove(button, { digest, source }) {
+  const rest = `/references/${digest}`;
+  const look = await tried(looking([]), "DELETE", rest);
+  if (!look || !(await decide($("#vetting"), `Take ${source} out? ${look.sentences.join(" ")}`, [], [], turnedTable(look.turned)))) return;
+  await change(button, () => call("DELETE", asSeen(station, rest, { who: who() })), () => `${source} is out.`);
+}
+
+const back = (button, version) => change(button, () => post(asSeen(station, "/rollback"), { version, who: who() }), (made) => `Version ${made.version} is in force.`);
 
 dropZone($("#drop"), async (files) => {
   const place = $("#vetting");
-  const look = await doing(null, async () => {
-    const found = await post(path("/references?dry_run=true"), images(files));
-    return { ...found, turned: await withItems(found.turned) };
-  });
+  const look = await tried(looking(files), "POST", "/references", images(files));
   if (!look) return;
   const decided = await decide(place, look.sentences.join(" "), look.vetting, files.map((file) => file.name), turnedTable(look.turned));
   if (!decided) return;
   const kept = files.filter((file) => !decided.left.includes(file.name));
   if (!kept.length) return;
-  const made = await vetted(place, kept, (some, accepted) => post(path("/references"), images(some, { who: who() }, accepted)), decided.accepted);
+  const made = await vetted(place, kept, (some, accepted) => post(asSeen(station, "/references"), images(some, { who: who() }, accepted)), decided.accepted);
   if (!made) return;
   toast(made.sentences.join(" "));
   await doing(null, load);
@@ -83,7 +103,7 @@ $("#calibrate").addEventListener("submit", async (event) => {
   const files = on === "files" ? [...$("[name=files]").files] : [];
   if (on === "files" && !files.length) return toast("Choose the good images first.", true);
   const made = await doing(event.submitter, () => vetted($("#calibration-vetting"), files, (some, accepted) =>
-    post(path("/calibration"), on === "files" || accepted.length ? images(some, { on, who: who(), ...rates }, accepted) : { on, who: who(), ...rates })));
+    post(asSeen(station, "/calibration"), on === "files" || accepted.length ? images(some, { on, who: who(), ...rates }, accepted) : { on, who: who(), ...rates })));
   if (!made) return;
   toast([...made.sentences, made.promise ?? "Calibrated."].join(" "));
   await doing(null, load);
@@ -93,12 +113,13 @@ $("#names").addEventListener("submit", (event) => {
   const { object_name: name, defects } = Object.fromEntries(new FormData(event.target));
   const words = defects.split(",").map((each) => each.trim()).filter(Boolean);
   const wish = { who: who() };
-  if (name.trim() && name.trim() !== station.object_name) wish.object_name = name.trim();
-  if (words.join("\n") !== station.defects.join("\n")) wish.defects = words;
-  change(event.submitter, () => patch(path(), wish), (made) => {
-    Object.assign(station, { object_name: made.object_name, defects: made.defects });
+  const { object_name: nameField, defects: defectsField } = event.target.elements;
+  if (name.trim() && name.trim() !== nameField.defaultValue) wish.object_name = name.trim();
+  if (defects !== defectsField.defaultValue) wish.defects = words;
+  change(event.submitter, () => patch(asSeen(station), wish), (made) => {
+    for (const field of [nameField, defectsField]) field.defaultValue = field.value; // what is read again is shown as it is kept
     return `Saved: version ${made.version}.`;
   });
 });
-watchStation({ reset: load });
+watchStation({ station: soon(load), feedback: soon(load), reset: load });
 doing(null, load);

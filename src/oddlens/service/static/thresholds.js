@@ -1,8 +1,8 @@
 // Thresholds: the histogram of the last scores with two handles. Scores come once and are sorted once; a move counts again by halving.
 
-import { get, ofStation, patch, who } from "./api.js";
+import { asSeen, get, ofStation, patch, who } from "./api.js";
 import { clean, colour, filling, redrawn, swatch, ticks } from "./canvas.js";
-import { $, $$, counted, data, doing, el, moment, percent, tableRow, toast } from "./dom.js";
+import { $, $$, counted, data, doing, el, moment, percent, soon, tableRow, toast } from "./dom.js";
 import { choose, reviewRate } from "./rates.js";
 import { atOrBelow, binned, boundAt, percentUp, recount, sorted } from "./recount.js";
 import { watchStation } from "./status.js";
@@ -29,6 +29,7 @@ let now = { ...saved };
 let promise = null; // of the saved ones
 let dragged = null;
 let waiting = false;
+let asked = 0;
 
 function take(scores) {
   const by = { good: [], bad: [], unknown: [] };
@@ -121,7 +122,7 @@ function words() {
   if (now.image != null && groups.good?.length) told.push(`Of ${counted(groups.good.length, "part")} said to be good, ${groups.good.length - atOrBelow(groups.good, now.image)} would be NG.`);
   if (now.image != null && groups.bad?.length) told.push(`Of ${groups.bad.length} said to be defective, ${atOrBelow(groups.bad, now.review ?? now.image)} would pass as OK.`);
   $("#told").textContent = told.join(" ");
-  const changed = now.image !== saved.image || now.review !== saved.review;
+  const changed = moved().length > 0;
   $("#save").disabled = !changed || now.image == null;
   $("#reset").disabled = !changed;
 }
@@ -154,17 +155,26 @@ function repaint() {
   performance.measure("repaint", { start: begun, end: performance.now() });
 }
 
-function begin(thresholds) {
+const moved = () => ["image", "review"].filter((name) => now[name] !== saved[name]);
+
+/** Take what is in force. A handle that a person has moved stays; the other one gives way, as REVIEW never lies above NG. */
+function begin({ version, thresholds }) {
+  const kept = Object.fromEntries(moved().map((name) => [name, now[name]]));
   saved = { image: thresholds.image ?? null, review: thresholds.review ?? null };
-  now = { ...saved };
+  now = { ...saved, ...kept };
+  if (now.review != null && now.image != null && now.review > now.image) Object.assign(now, "review" in kept ? { image: now.review } : { review: now.image });
   promise = thresholds.promise;
+  if (station.version !== version && moved().length) toast(`Version ${version} was made elsewhere: what you have moved stays as you moved it.`);
+  station.version = version;
 }
 
 async function load() {
+  const mine = ++asked;
   const [current, scores, known] = await Promise.all([
     get(ofStation(station.name)), get(ofStation(station.name, "/scores")), get(ofStation(station.name, "/calibration")).catch(() => null)]);
+  if (mine !== asked) return;
   calibration = known?.scores?.length ? known : null;
-  begin(current.thresholds);
+  begin(current);
   take(scores);
   fields();
   repaint();
@@ -185,10 +195,16 @@ function log({ audit, log: own }) {
 }
 
 async function save(button, change) {
-  const done = await doing(button, () => patch(ofStation(station.name), { ...change, who: who() }));
-  if (!done) return;
-  toast(`Saved: version ${done.version}.`);
-  await load();
+  await doing(button, async () => {
+    try {
+      const { version } = await patch(asSeen(station), { ...change, who: who() });
+      toast(`Saved: version ${version}.`);
+      station.version = version;
+      now = { ...saved };
+    } finally {
+      await load(); // what is in force, whoever set it
+    }
+  });
 }
 
 for (const name of ["image", "review"]) {
@@ -224,5 +240,5 @@ $("#rates").addEventListener("submit", (event) => {
   save(event.submitter, Object.fromEntries([...new FormData(event.target)].map(([name, value]) => [name, Number(value)])));
 });
 redrawn(canvas, draw);
-watchStation({ reset: load });
+watchStation({ station: soon(load), reset: load });
 doing(null, load);

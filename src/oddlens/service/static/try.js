@@ -1,7 +1,7 @@
 // Try: any image in any words; nothing is kept.
 
 import { images, post } from "./api.js";
-import { $, brief, el, number, regionsTable, showImage, tag } from "./dom.js";
+import { $, $$, brief, el, number, regionsTable, showImage, showWords, tag } from "./dom.js";
 import { dropZone } from "./drop.js";
 import { watchStation } from "./status.js";
 
@@ -9,12 +9,22 @@ let file = null;
 let asked = 0;
 let waiting;
 
+/** What was found belongs to the image and the words that it was asked of: it goes as soon as there are others. */
+function forget(words = "") {
+  asked += 1;
+  clearTimeout(waiting);
+  $("#state").textContent = words;
+  $("#result").hidden = true;
+  $$("#result .stage").forEach((stage) => showWords(stage, ""));
+}
+
 async function ask() {
+  forget();
   if (!file) return;
-  const mine = ++asked;
+  const mine = asked;
   const { object_name: name, station } = Object.fromEntries(new FormData($("#form")));
-  if (!name.trim()) return;
-  $("#state").textContent = "Looking …";
+  if (!name.trim()) return forget(`Say in a word or two what is on ${file.name}: then it is looked at.`);
+  $("#state").textContent = `Looking at ${file.name} …`;
   try {
     const form = images([], { object_name: name.trim(), station });
     form.append("file", file, file.name);
@@ -46,7 +56,7 @@ $("#form").addEventListener("submit", (event) => {
   ask();
 });
 $("[name=object_name]").addEventListener("input", () => {
-  clearTimeout(waiting);
+  forget();
   waiting = setTimeout(ask, 500);
 });
 $("[name=station]").addEventListener("change", ask);

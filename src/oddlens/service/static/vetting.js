@@ -1,6 +1,6 @@
 // Doubtful ones among good images: a person takes each out or vouches for it before anything is made of them.
 
-import { $$, el, number, table, toast } from "./dom.js";
+import { $$, counted, el, number, table, toast, working } from "./dom.js";
 
 /**
  * Send images; where some are doubtful, ask, and send again as was decided.
@@ -13,7 +13,7 @@ export async function vetted(place, files, send, accepted = []) {
   for (;;) {
     place.hidden = true;
     try {
-      return await send(files, accepted);
+      return await working(looking(files), () => send(files, accepted));
     } catch (error) {
       if (error.status !== 409 || !error.answer.vetting?.length) {
         toast(error.message, true);
@@ -26,6 +26,9 @@ export async function vetted(place, files, send, accepted = []) {
     }
   }
 }
+
+/** What is done meanwhile; no files: the station's own images are meant. */
+export const looking = (files) => `Looking at ${files.length ? counted(files.length, "image") : "the good images"} …`;
 
 /**
  * Ask what becomes of doubtful images, and whether to go on at all.
@@ -52,10 +55,10 @@ export function decide(place, sentence, vetting, names, more = []) {
       if (of("stop").length) return toast("Take out what is not good first, or say that it is good.", true);
       done({ accepted: of("accept"), left: of("leave") });
     } }, "Go on");
-    place.replaceChildren(el("div", { class: "stack" }, el("p", { role: "alert" }, sentence), el("div", { class: "scroll" }, shown), more,
+    place.replaceChildren(el("div", { class: "stack" }, el("p", { role: "alert" }, sentence), rows.length > 0 && el("div", { class: "scroll" }, shown), more,
       el("div", { class: "row" }, go, el("button", { type: "button", onclick: () => done(null) }, "Not now"))));
     place.hidden = false;
-    place.scrollIntoView();
+    place.scrollIntoView({ block: "nearest" });
     go.focus({ preventScroll: true });
   });
 }

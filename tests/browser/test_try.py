@@ -1,0 +1,61 @@
+"""Trying: what the page shows belongs to the image and the words that stand there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.browser.conftest import OpenPage
+from tests.browser.running import Running, files
+from tests.service.given import png
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page, Route
+
+expect = pytest.importorskip("playwright.sync_api").expect
+
+
+def tried(served: Running, open_page: OpenPage) -> Page:
+    page = open_page(served.url + "/s/star/try", allowed=("422",))
+    page.set_input_files("#drop input", files([("part.png", png(70, True))]))
+    expect(page.locator("#about .tag")).to_have_text("NG")
+    return page
+
+
+def test_without_words_the_next_image_has_no_verdict_and_the_page_says_what_is_missing(
+    served: Running, open_page: OpenPage
+) -> None:
+    page = tried(served, open_page)
+    page.fill("[name=object_name]", "")
+    expect(page.locator("#state")).to_contain_text("what is on part.png")
+    expect(page.locator("#result")).to_be_hidden()
+    page.set_input_files("#drop input", files([("next.png", png(71))]))
+    expect(page.locator("#state")).to_contain_text("what is on next.png")
+    expect(page.locator("#result")).to_be_hidden()
+    page.fill("[name=object_name]", "plate")
+    expect(page.locator("#image img")).to_have_attribute("alt", "next.png")
+    expect(page.locator("#state")).to_be_empty()
+
+
+def test_a_file_that_is_no_image_has_an_error_and_no_verdict(served: Running, open_page: OpenPage) -> None:
+    page = tried(served, open_page)
+    page.set_input_files("#drop input", {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"no image"})
+    expect(page.locator("#state")).to_contain_text("notes.txt")
+    expect(page.locator("#result")).to_be_hidden()
+
+
+def test_a_verdict_goes_as_soon_as_another_image_or_other_words_come(served: Running, open_page: OpenPage) -> None:
+    page = tried(served, open_page)
+    held: list[Route] = []
+    page.route("**/api/try", lambda route: held.append(route))
+    page.fill("[name=object_name]", "knitted wool")
+    expect(page.locator("#result")).to_be_hidden()
+    assert page.locator("#result img").count() == 0
+    page.set_input_files("#drop input", files([("next.png", png(71))]))
+    expect(page.locator("#state")).to_contain_text("Looking at next.png")
+    page.wait_for_timeout(600)  # all that is asked for has been asked for
+    for route in held:
+        route.continue_()
+    expect(page.locator("#about .tag")).to_be_visible()
+    expect(page.locator("#image img")).to_have_attribute("alt", "next.png")
