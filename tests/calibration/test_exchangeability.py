@@ -107,7 +107,7 @@ def test_it_says_which_images_were_compared_and_when() -> None:
     held = Exchangeability(20, 20, None, 0.6, 20, 1, "halves", "2026-11-26T08:25:00+00:00")
     assert held.sentence.startswith(
         "On 2026-11-26 (UTC), of the 40 images of the line that the station is calibrated on, the 20 that came first, as good "
-        "images, were compared with the 20 that came last, as the line, of which 1 (5.0%) are above the threshold"
+        "images, were compared with the 20 that came last, as the line, of which 1 (5.0 %) are above the threshold"
     )
     ok = Exchangeability(57, 200, 0.4, None, groups="ok")
     assert ok.sentence.startswith(
@@ -150,15 +150,15 @@ class TestWhatIsAboveTheThreshold:
 
     def test_a_line_of_which_far_too_much_is_called_ng_is_said(self) -> None:
         found = Exchangeability(4, 60, None, 0.5, 4, 30)
-        said = "of which 30 (50%) are above the threshold that the 4 give, where at most 20% of good ones should be"
+        said = "of which 30 (50 %) are above the threshold that the 4 give, where at most 20 % of good ones should be"
         assert said in found.sentence
         assert "does not hold" in found.sentence
 
     def test_no_more_than_may_be_is_said_beside_what_else_was_looked_at(self) -> None:
         held = Exchangeability(16, 60, None, 0.4, 16, 3)
         assert held.sentence == (
-            "16 good images were compared with 60 of the line, of which 3 (5.0%) are above the threshold that the 16 give, no more "
-            "than the 5.9% of good ones that may be on average, and their look does not differ (p = 0.8)."
+            "16 good images were compared with 60 of the line, of which 3 (5.0 %) are above the threshold that the 16 give, no "
+            "more than the 5.9 % of good ones that may be on average, and their look does not differ (p = 0.8)."
         )
         assert replace(held, embedding_p=None).sentence.endswith("that may be on average.")
 
@@ -169,9 +169,9 @@ class TestWhatIsAboveTheThreshold:
         assert not found.is_refuted
         look = "" if embedding_p is None else " Their look does not differ (p = 1)."
         assert found.sentence == (
-            "4 good images were compared with 24 of the line, of which 10 (42%) are above the threshold that the 4 give, more than "
-            "the 20% of good ones that should be on average. That may be chance, or bad images among them: it neither confirms the "
-            f"promise nor refutes it.{look}"
+            "4 good images were compared with 24 of the line, of which 10 (42 %) are above the threshold that the 4 give, more "
+            "than the 20 % of good ones that should be on average. That may be chance, or bad images among them: it neither "
+            f"confirms the promise nor refutes it.{look}"
         )
 
     @pytest.mark.parametrize("known", [4, 8, 16])

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import oddlens
-from oddlens.calibration import Readiness
+from oddlens.calibration import Calibration, Readiness
 from oddlens.station import read_log, read_station, utc_now, versions
 from tests.cli.program import Done, run
 from tests.noise import write_picture, write_pictures
@@ -67,6 +67,22 @@ class TestGood:
         earlier = json.loads(again.out)["earlier"]
         assert (earlier["above"], earlier["total"]) == (2, 20)
         assert json.loads(calibrate(station, "--accept", "all", "--json").out)["earlier"] is None  # of the references
+
+    def test_what_is_in_force_is_printed_where_a_threshold_was_given_by_hand(
+        self, station: Path, good: Path, tmp_path: Path
+    ) -> None:
+        bad = tmp_path / "bad"
+        write_pictures(bad, 3, seed=31)
+        run("station", "set", station, "--threshold", 0.001)
+        done = calibrate(station, "--good", good, "--bad", bad, "--accept", "all")
+        calibration = read_station(station).calibration
+        assert isinstance(calibration, Calibration)
+        first = done.out.index("In force: NG above 0.001")
+        assert done.out.index(f"By these images alone: NG above {calibration.thresholds.image:.4g}") > first
+        assert "promises no false-alarm rate" in done.out
+        assert "3 of 3 images with known defects are called NG" in done.out
+        document = json.loads(calibrate(station, "--good", good, "--accept", "all", "--json").out)
+        assert document["thresholds"]["image"] == 0.001
 
     def test_the_review_rate_stays_what_it_was(self, station: Path, good: Path) -> None:
         assert read_station(station).thresholds_in_force.review is None  # five references are too few

@@ -40,7 +40,7 @@ class TestCheck:
         detector.save(station)
         done = self.check(station, "--good", images / "bad")
         assert done.code == 1
-        assert "are more than the 52.7 % that the station promises at most" in done.out
+        assert "are more than the 53 % that the station promises at most" in done.out
 
     def test_images_that_the_station_knows_are_left_out(
         self, images: Path, open_clip_folder: Path, tmp_path: Path

@@ -103,6 +103,27 @@ def test_what_comes_is_inspected_as_detect_does_until_it_is_stopped(
         assert {(out / record[kind]).is_file() for kind in ("overlay", "map", "preview")} == {True}
 
 
+def test_copies_that_come_together_are_inspected_once_and_those_of_an_earlier_call_stay(
+    station: Path, tests: list[Path], tmp_path: Path
+) -> None:
+    incoming, out = tmp_path / "in", tmp_path / "out"
+    incoming.mkdir()
+    for name in ("a", "b", "c"):
+        shutil.copy2(tests[0], incoming / f"{name}.jpg")
+    with stopped_when(lambda: (out / "seen.bin").is_file() and (out / "seen.bin").stat().st_size == 3 * 8):
+        done = run("watch", incoming, "--station", station, "--out", out, "--every", "0.05")
+    assert done.code == 0
+    assert len(lines(out)) == 1
+    assert done.err.count("holds what was inspected before: each content counts once") == 1
+    new = shutil.copy2(tests[1], incoming / "new.jpg")
+    moved = watch(incoming, "--station", station, "--move", out=out, until=2)
+    assert moved.err.count("was inspected before, and not moved: it stays where its result names it") == 1
+    assert not Path(new).exists()
+    named = {Path(line["path"]) for line in lines(out)}
+    assert len(named) == 2
+    assert all(path.is_file() for path in named)
+
+
 def test_a_killed_watch_goes_on_where_it_stopped(station: Path, tmp_path: Path) -> None:
     """Kills at random moments: in the end each image has one line, and lies where its line says."""
     incoming, out = tmp_path / "in", tmp_path / "out"

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 
+from oddlens.errors import printable
 from oddlens.io.hashes import file_hash
 from oddlens.methods.weights import write_weights
 from tests.cli.program import run
@@ -97,6 +98,11 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
     done = run("weights", "show", tmp_path / "notes.pth")
     assert done.code == 1
     assert "notes.pth is damaged or not a weights file" in done.sentence
+    code = run("weights", "show", __file__)
+    assert code.sentence == (
+        f"{printable(__file__)} is damaged or not a weights file (it is no whole file of PyTorch): fetch it again, or "
+        "give another file"
+    )
 
 
 def test_weights_are_pushed_and_pulled(tmp_path: Path) -> None:

@@ -227,6 +227,26 @@ class TestMoving:
         assert line.folder.is_known(line.incoming / "b.png", copy.sha256)
         assert (line.incoming / "done" / "b.png").is_file()
 
+    def test_what_an_earlier_run_left_where_it_was_stays_there_and_is_said_once(
+        self, line: Line, tmp_path: Path
+    ) -> None:
+        line.run.close()
+        first = Line(tmp_path)
+        images = [first.file("a.png"), first.file("b.png", 1)]
+        first.take(*images)
+        first.run.close()
+        later = Line(tmp_path, with_mover=True)
+        for image in images:
+            assert image.file is not None
+            assert later.folder.is_known(image.file, image.sha256)
+        [said] = later.said
+        assert "a.png was inspected before, and not moved: it stays where its result names it" in said
+        assert all(Path(record["path"]).is_file() for record in later.lines())
+        copy = later.file("c.png")
+        assert later.folder.is_known(later.incoming / "c.png", copy.sha256)
+        assert (later.incoming / "done" / "c.png").is_file()
+        later.run.close()
+
     def test_a_file_that_cannot_be_moved_is_said_and_the_line_goes_on(self, line: Line) -> None:
         (line.incoming / "done").write_bytes(b"in the way")
         line.take(line.file("a.png"))

@@ -147,6 +147,13 @@ def test_a_station_that_learns_keeps_its_sample_and_compares_it(plates: LiveStat
     again = LiveStation("plates", plates.folder, "auto").loaded()  # what earlier runs brought counts from the start
     assert again.detector.state is not None
     assert again.detector.state.tested == loaded.detector.state.tested
+    shutil.rmtree(plates.folder / "learning")  # the trial is over
+    assert plates.see(loaded, found[0], seen[0])
+    assert len(loaded.learning.sample) == 1
+    assert loaded.detector.state.tested is None
+    anew = LiveStation("plates", plates.folder, "auto").loaded()
+    assert anew.detector.state is not None
+    assert anew.detector.state.tested is None
 
 
 def test_a_drift_is_noticed_once(plates: LiveStation) -> None:

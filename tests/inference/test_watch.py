@@ -163,6 +163,43 @@ def test_a_folder_that_goes_away_is_said_once_and_awaited(watched: Watched) -> N
     assert watched.said[1:] == [(True, f"the folder {watched.folder} is there again")]
 
 
+def test_a_folder_that_never_was_there_is_not_called_gone(tmp_path: Path) -> None:
+    watched = Watched(tmp_path / "later")
+    watched.looks()
+    watched.folder.mkdir()
+    watched.looks()
+    assert watched.said == [
+        (False, f"there is no folder {watched.folder}: it is looked for again"),
+        (True, f"the folder {watched.folder} is there now"),
+    ]
+
+
+def test_copies_that_come_together_are_given_once_and_said_once(watched: Watched) -> None:
+    for number, name in enumerate(["a.png", "b.png", "c.png"]):
+        put(watched.folder / name, "a", 100 + number)
+    watched.look()
+    watched.now += watched.watch.wait_s
+    [first] = list(watched.watch.poll())  # all of a look before anything of it is known, as the command takes them
+    watched.known.add(first.sha256)
+    assert first.path.name == "a.png"
+    assert watched.looks() == []
+    put(watched.folder / "d.png", "a")
+    assert watched.looks() == []
+    [remark] = watched.remarks
+    assert "b.png holds what was inspected before: each content counts once" in remark
+
+
+def test_a_copy_is_given_where_the_first_one_could_not_be_worked_on(watched: Watched) -> None:
+    for number, name in enumerate(["a.png", "b.png"]):
+        put(watched.folder / name, "a", 100 + number)
+    watched.look()
+    watched.now += watched.watch.wait_s
+    [first] = list(watched.watch.poll())
+    first.path.unlink()
+    watched.watch.forget(first)
+    assert watched.looks() == ["b.png"]
+
+
 def test_a_drive_that_was_away_for_a_while_is_not_read_anew(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
     file = put(watched.folder / "a.png", "a", 100)
     watched.looks()

@@ -20,3 +20,24 @@ def test_a_moved_threshold_is_compared_with_a_promise_where_its_own_sentence_mak
     assert promises is (below < 3)
     assert (check.promised is not None) is promises
     assert ("agree with the promise" in check.sentence) is promises
+
+
+@pytest.mark.parametrize(
+    ("alarms", "said"),
+    [
+        (1, "agree with the promise (4.8 % on average, at most 14 %)."),
+        (9, "are more than the 4.8 % promised on average, and within the 14 % that a single calibration may reach."),
+        (12, "are more than promised (4.8 % on average, at most 14 %), which may be chance: the interval reaches down to that."),
+        (25, "are more than the 14 % that the station promises at most"),
+    ],
+)  # fmt: skip
+def test_a_rate_is_within_a_bound_only_where_it_is(alarms: int, said: str) -> None:
+    images = [(f"{n}.png", n / 10, np.zeros((1, 1), np.float32)) for n in range(1, 21)]
+    calibration = calibrate_on("split", images, Rates(), object_name="nut")
+    check = Check(
+        good=Counter(ok=80 - alarms, ng=alarms),
+        bad=Counter(),
+        thresholds=calibration.thresholds,
+        calibration=calibration,
+    )
+    assert said in check.sentence

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,9 @@ FOUND = Exchangeability(4, 30, None, 0.001)
 @pytest.fixture
 def station(state: StationState, tmp_path: Path) -> Path:
     write_station(replace(state, calibration=KNOWN), tmp_path / "station")
+    (tmp_path / "station" / "learning").mkdir()
+    for number in range(31):
+        (tmp_path / "station" / "learning" / f"{number:064}.safetensors").touch()
     return tmp_path / "station"
 
 
@@ -38,6 +42,20 @@ def test_it_is_read_with_the_version_in_force_and_breaks_its_promise(station: Pa
     assert calibration is not None
     assert kept.sentence in calibration.broken
     assert comparison_of(station, 1) is None  # as it was written
+
+
+def test_images_of_the_line_that_were_deleted_count_no_more(station: Path) -> None:
+    keep_comparison(station, KNOWN, FOUND)
+    (station / "learning" / f"{0:064}.safetensors").unlink()
+    assert comparison_of(station) == FOUND  # as many as were compared are there
+    shutil.rmtree(station / "learning")
+    assert comparison_of(station) is None
+    calibration = read_station(station).calibration_in_force
+    assert calibration is not None
+    assert not calibration.broken
+    ok = replace(FOUND, groups="ok")  # of images of a run, of which a station keeps none
+    keep_comparison(station, KNOWN, ok)
+    assert comparison_of(station) == ok
 
 
 def test_the_same_that_was_found_earlier_keeps_its_time(station: Path, monkeypatch: pytest.MonkeyPatch) -> None:

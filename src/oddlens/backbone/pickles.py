@@ -8,8 +8,9 @@ from __future__ import annotations
 import io
 import pickletools
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 _MOST_STEPS = 1_000_000
 """Of one pickle. That of a large CLIP has 30,000."""
@@ -18,6 +19,8 @@ _DEEPEST = 100
 _ZIP = b"PK\x03\x04"
 _LEGACY_PICKLES = 5
 """What a file of PyTorch before 1.6 begins with; the numbers follow."""
+
+_NOT_WHOLE = "it is no whole file of PyTorch"
 
 _PUTS = {"PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"}
 _GETS = {"GET", "BINGET", "LONG_BINGET"}
@@ -62,7 +65,7 @@ def check_pickle(stream: BinaryIO) -> None:
     depths: list[int | None] = []  # of the values on the stack; None is a mark
     memo: dict[int, int] = {}
     try:
-        for step, (opcode, argument, _) in enumerate(pickletools.genops(stream)):
+        for step, (opcode, argument, _) in enumerate(_steps(stream)):
             if step >= _MOST_STEPS:
                 raise ValueError(f"it has more than {_MOST_STEPS} steps")
             if opcode.name in _PUTS:
@@ -77,7 +80,14 @@ def check_pickle(stream: BinaryIO) -> None:
             else:
                 depths += [_depth(opcode, depths)] * len(opcode.stack_after)
     except (IndexError, KeyError) as error:
-        raise ValueError("it is damaged") from error
+        raise ValueError(_NOT_WHOLE) from error
+
+
+def _steps(stream: BinaryIO) -> Iterator[tuple[pickletools.OpcodeInfo, Any, int | None]]:
+    try:
+        yield from pickletools.genops(stream)
+    except ValueError as error:
+        raise ValueError(_NOT_WHOLE) from error
 
 
 def _depth(opcode: pickletools.OpcodeInfo, depths: list[int | None]) -> int:

@@ -62,7 +62,7 @@ def read_state(path: Path) -> object:
             ) from error
         reason = "no PyTorch file" if isinstance(error, pickle.UnpicklingError) else first_line(error)
         raise ModelError(
-            f"{path} is damaged or not a weights file ({reason}): fetch the model again, or give another file"
+            f"{path} is damaged or not a weights file ({reason}): fetch it again, or give another file"
         ) from error
 
 

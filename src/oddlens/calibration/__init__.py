@@ -1,7 +1,7 @@
 """What good images say of those to come: thresholds, what they promise, and whether the images may stand for others. No torch."""
 
 from oddlens.calibration.calibrate import calibrate_on, calibrate_on_observed
-from oddlens.calibration.calibration import Calibration, DetectionRate, chosen, percent_up
+from oddlens.calibration.calibration import Calibration, DetectionRate, chosen
 from oddlens.calibration.drift import Alarm, DriftMonitor
 from oddlens.calibration.exchangeability import Exchangeability, compare, compare_observed
 from oddlens.calibration.observation import (
@@ -15,7 +15,7 @@ from oddlens.calibration.observation import (
     short_names,
     summary,
 )
-from oddlens.calibration.rates import REVIEW_RATE, Rates, is_given, usual_rate
+from oddlens.calibration.rates import REVIEW_RATE, Rates, is_given, percent_up, usual_rate
 from oddlens.calibration.readiness import Accepted, Readiness, in_words
 from oddlens.calibration.scene import Scene
 from oddlens.calibration.vetting import VettedImage, Vetting, vet

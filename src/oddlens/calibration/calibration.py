@@ -22,8 +22,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple, NotRequired, TypedDict, get_args
 
-import numpy as np
-
 from oddlens.calibration.conformal import (
     MOST_PROMISED,
     declared_bound,
@@ -39,7 +37,7 @@ from oddlens.calibration.conformal import (
 )
 from oddlens.calibration.exchangeability import Exchangeability, ExchangeabilityDocument
 from oddlens.calibration.observation import Kind
-from oddlens.calibration.rates import REVIEW_RATE, Rates, is_given
+from oddlens.calibration.rates import REVIEW_RATE, Rates, is_given, percent_up
 from oddlens.detection import Thresholds, ValueRange
 from oddlens.errors import UsageError, counted, first_and_more, printable, shortened
 from oddlens.io.notebook import facts
@@ -210,12 +208,15 @@ class Calibration:
         """
         return lognormal_limit(self.scores, rate)
 
-    def detection_rate(self, scores: Sequence[float]) -> DetectionRate:
+    def detection_rate(self, scores: Sequence[float], thresholds: Thresholds | None = None) -> DetectionRate:
         """How many images with known defects the image threshold calls NG, with an interval of 95 % (`conformal.rate_interval`).
 
-        scores: of those images. The interval is of defects like these; nothing is known of other kinds.
+        scores: of those images. thresholds: those in force, where they are not the calibrated ones.
+
+        The interval is of defects like these; nothing is known of other kinds.
         """
-        found = sum(self.thresholds.verdict(score) == "ng" for score in scores)
+        thresholds = self.thresholds if thresholds is None else thresholds
+        found = sum(thresholds.verdict(score) == "ng" for score in scores)
         return DetectionRate(found, len(scores), *rate_interval(found, len(scores)))
 
     @cached_property
@@ -388,9 +389,3 @@ def chosen(given: Thresholds, calibration: Calibration | None) -> Thresholds:
 
 def _moved(thresholds: Thresholds, image: float, calibration: Calibration) -> Thresholds:
     return replace(thresholds, promise=calibration.promise_at(image))
-
-
-def percent_up(share: float) -> str:
-    """A share in words, rounded up: what is promised is never less than what holds."""
-    digits = 0 if share >= 0.1 else 1 if share >= 0.01 else 2
-    return f"{np.ceil(share * 100 * 10**digits - 1e-9) / 10**digits:g} %"

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from oddlens.calibration.conformal import mean_rate
 from oddlens.calibration.observation import Observations
+from oddlens.calibration.rates import percent_up
 from oddlens.errors import UsageError
 from oddlens.io.strict_json import require_form
 from oddlens.metrics.distributions import beta_cdf
@@ -168,7 +169,7 @@ class Exchangeability:
     @property
     def _declared(self) -> str:
         assert self.rank is not None
-        return _percent(mean_rate(self.known, self.rank))
+        return percent_up(mean_rate(self.known, self.rank))
 
     def described(self) -> dict[str, object]:
         """As `to_dict`, and what was found in words: what programs are told."""
@@ -320,7 +321,7 @@ def _shuffled(known: int, later: int, seed: int) -> NDArray[np.float64]:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.{1 if 0 < share < 0.1 else 0}f}%"
+    return f"{100 * share:.{1 if 0 < share < 0.1 else 0}f} %"
 
 
 def _p_value(statistics: NDArray[np.float64]) -> float:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from oddlens.calibration.conformal import checked_rate, rank_for
 
 REVIEW_RATE = 0.05
@@ -45,3 +47,9 @@ def usual_rate(count: int) -> float:
 def is_given(false_alarm_rate: float, count: int) -> bool:
     """Whether a false-alarm rate must have been asked for: it is not the usual one of so many images."""
     return false_alarm_rate != usual_rate(count)
+
+
+def percent_up(share: float) -> str:
+    """A share in words, rounded up: what is promised is never less than what holds."""
+    digits = 0 if share >= 0.1 else 1 if share >= 0.01 else 2
+    return f"{np.ceil(share * 100 * 10**digits - 1e-9) / 10**digits:g} %"

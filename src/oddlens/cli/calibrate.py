@@ -19,6 +19,7 @@ from oddlens.errors import Failure, UsageError, printable
 
 if TYPE_CHECKING:
     from oddlens.calibration import Calibration, DetectionRate, Observations, Vetting
+    from oddlens.detection import Thresholds
     from oddlens.detector import Detector
     from oddlens.io.remote import ImagePath
     from oddlens.teaching.calibrating import Earlier, Seen
@@ -95,7 +96,7 @@ def calibrate(
         check_sheet(sheet)
 
     import oddlens
-    from oddlens.calibration import REVIEW_RATE, vet
+    from oddlens.calibration import REVIEW_RATE, chosen, vet
     from oddlens.calibration.sheet import write_sheet
     from oddlens.station import locked, read_station, write_station
     from oddlens.teaching.calibrating import calibrate_station, held_against
@@ -117,34 +118,45 @@ def calibrate(
         write_sheet(vetting, place, title)
         earlier = held_against(read_station(station).thresholds_in_force, seen)
         calibration = calibrate_station(detector, station, seen, false_alarm_rate, review_rate)
-        rate = _found(detector, calibration, known_bad, failed)
+        in_force = chosen(detector.thresholds, calibration)
+        rate = _found(detector, calibration, in_force, known_bad, failed)
         version = write_station(detector.to_state(), station, verb="calibrate", what=f"calibrated on {seen.what}")
     if as_json:
-        print(json.dumps(_document(calibration, earlier, vetting, rate, place, version.number, failed), indent=2))
+        print(
+            json.dumps(
+                _document(calibration, in_force, earlier, vetting, rate, place, version.number, failed), indent=2
+            )
+        )
     else:
-        _print(seen.images, calibration, earlier, rate)
+        _print(seen.images, calibration, in_force, earlier, rate)
         if is_split and review_rate is None and not calibration.review_rate:
             say(
                 f"oddlens: nothing goes to review, as before; --review-rate {REVIEW_RATE} sends {100 * REVIEW_RATE:g} % of good "
                 "images there"
-            )
-        given = detector.thresholds.image
-        if given is not None:
-            say(
-                f"oddlens: the threshold {given:g} that was given by hand stays in force: 'oddlens station set' changes it"
             )
         say(f"version {version.number} of {station}; contact sheet: {place}")
     if failed:
         raise typer.Exit(1)
 
 
-def _print(seen: Observations, calibration: Calibration, earlier: Earlier | None, rate: DetectionRate | None) -> None:
+def _print(
+    seen: Observations,
+    calibration: Calibration,
+    in_force: Thresholds,
+    earlier: Earlier | None,
+    rate: DetectionRate | None,
+) -> None:
     print()
-    _print_histogram(seen.scores, calibration)
+    _print_histogram(seen.scores, in_force)
     print()
     if earlier is not None:
         print(earlier.sentence)
-    print(calibration.statement)
+    by_hand = calibration.thresholds.image != in_force.image or calibration.thresholds.review != in_force.review
+    if by_hand:
+        print(
+            f"In force: {in_force.in_words()}. What was given by hand stays; 'oddlens station set' changes it. {in_force.promise}"
+        )
+    print(f"{'By these images alone: ' if by_hand else ''}{calibration.statement}")
     if rate is not None:
         print(_found_sentence(rate))
 
@@ -184,13 +196,17 @@ def _seen(
 
 
 def _found(
-    detector: Detector, calibration: Calibration, bad: Sequence[ImagePath], failed: list[Failure]
+    detector: Detector,
+    calibration: Calibration,
+    in_force: Thresholds,
+    bad: Sequence[ImagePath],
+    failed: list[Failure],
 ) -> DetectionRate | None:
     """How many of the known defects are found, without those that the station remembers; None without any."""
     outcomes = list(judged_images(detector, bad, "bad images", KnownImages.of(detector, calibration))) if bad else []
     failed += [each for each in outcomes if isinstance(each, Failure)]
     scores = [each.score for each in outcomes if not isinstance(each, Failure)]
-    return calibration.detection_rate(scores) if scores else None
+    return calibration.detection_rate(scores, in_force) if scores else None
 
 
 def _found_sentence(rate: DetectionRate) -> str:
@@ -201,9 +217,8 @@ def _found_sentence(rate: DetectionRate) -> str:
     )
 
 
-def _print_histogram(scores: Sequence[float], calibration: Calibration, bins: int = 12, width: int = 40) -> None:
-    """The scores of the good images, with the thresholds among them."""
-    thresholds = calibration.thresholds
+def _print_histogram(scores: Sequence[float], thresholds: Thresholds, bins: int = 12, width: int = 40) -> None:
+    """The scores of the good images, with the thresholds in force among them."""
     marks = {"review": thresholds.review, "NG": thresholds.image}
     ends = [*scores, *(value for value in marks.values() if value is not None)]
     low, high = min(ends), max(ends)
@@ -225,6 +240,7 @@ def _print_histogram(scores: Sequence[float], calibration: Calibration, bins: in
 
 def _document(
     calibration: Calibration,
+    in_force: Thresholds,
     earlier: Earlier | None,
     vetting: Vetting,
     rate: DetectionRate | None,
@@ -235,7 +251,7 @@ def _document(
     return {
         "version": version,
         "calibration": calibration.to_dict(),
-        "thresholds": calibration.thresholds.to_dict(),
+        "thresholds": in_force.to_dict(),
         "statement": calibration.statement,
         "earlier": None if earlier is None else earlier._asdict(),
         "vetting": vetting.to_dict(),

@@ -105,7 +105,7 @@ def _threshold_lines(state: StationState) -> Iterator[str]:
     if thresholds.source is not None:
         yield from _fact("from", thresholds.source)
     if calibration is not None and state.thresholds.image is None:
-        to_review = f"{100 * calibration.review_rate:.3g} %" if thresholds.review is not None else "none"
+        to_review = percent_up(calibration.review_rate) if thresholds.review is not None else "none"
         rate = f"{percent_up(calibration.false_alarm_rate)} of good images NG"
         yield from _fact("declared", f"{rate}, {to_review} to review")
     if thresholds.promise is not None:

@@ -292,7 +292,7 @@ class _Line:
             _say,
             lambda remark: say(f"oddlens: {remark}"),
             leave_out=(self._folder.folder.root, *moved_to),
-            memory=self._seen,
+            memory=self._seen if self._mover is None else None,  # what is still there with --move is looked at again
             every=self._source.every,
         )
         said = None

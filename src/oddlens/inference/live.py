@@ -13,7 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from oddlens.detection import Detection
-from oddlens.errors import Failure, OddlensError
+from oddlens.errors import Failure, OddlensError, printable
 from oddlens.inference.cameras import Frame
 from oddlens.inference.kinds import KINDS
 from oddlens.inference.predictor import Predictor
@@ -80,7 +80,7 @@ class LiveFolder(FolderSink):
         kinds: See `FolderSink`.
         basis: See `FolderSink`.
         mover: Moves files by their verdict; None: they stay.
-        say: Called with what could not be moved.
+        say: Called with what could not be moved; once, with a file that stays where an earlier run left it.
     """
 
     def __init__(
@@ -97,8 +97,10 @@ class LiveFolder(FolderSink):
         self._mover, self._say = mover, say
         self._verdicts: dict[bytes, str] = {}  # of all content that was inspected
         self._unmoved: dict[bytes, Path] = {}
+        self._stays: dict[bytes, str] = {}  # where results name it, of what earlier runs inspected and did not move
         self._owners: dict[str, str] = {}  # of names of drawings
         self._named: dict[int, str] = {}
+        self._has_said_stays = False
 
     def check(self, run: RunInfo) -> None:
         """See `Sink`. Reads what earlier runs wrote, a line at a time."""
@@ -115,6 +117,9 @@ class LiveFolder(FolderSink):
         if key not in self._verdicts:
             return False
         if self._mover is not None:
+            if self._stays.get(key) == self.folder.key_of(path):
+                self._say_stays(path)
+                return True
             place = self._unmoved.pop(key) if key in self._unmoved else self._mover.place(path, self._verdicts[key])
             self._move(path, place)
         return True
@@ -168,8 +173,18 @@ class LiveFolder(FolderSink):
             (self._verdicts[key],) = count_verdicts([record])
             if self._mover is not None and path.is_relative_to(self._mover.folder) and not exists(path):
                 self._unmoved[key] = path
+            elif self._mover is not None and "file" in record:
+                self._stays[key] = record["file"]["path"]
         if (name := drawn_name(record)) is not None:
             self._owners[name.casefold()] = self._owner(record["path"], record.get("sha256", ""))
+
+    def _say_stays(self, path: Path) -> None:
+        if not self._has_said_stays:
+            self._has_said_stays = True
+            self._say(
+                f"{printable(str(path))} was inspected before, and not moved: it stays where its result names it, and so do others "
+                "like it"
+            )
 
     def _owner(self, name: str, digest: str) -> str:
         """Who a name of drawings belongs to: a file that stays, however often it is overwritten; else content."""

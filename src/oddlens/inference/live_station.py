@@ -100,8 +100,13 @@ class Loaded:
         """Hold the calibration images against the line: while it learns, whenever so many came; else once."""
         found: Exchangeability | None = None
         if self.learning is not None:
-            if (count := len(self.learning.sample) // LEAST_COMPARED) > self._compared:
-                self._compared, found = count, self.learning.compared()
+            count, before = len(self.learning.sample) // LEAST_COMPARED, self._compared
+            self._compared = count
+            if count > before:
+                found = self.learning.compared()
+            elif count < before and self.detector.state is not None:  # images of it were deleted: they count no more
+                self.detector.state = replace(self.detector.state, tested=None)
+                return True
         elif self.watch is not None and not self._compared and self.watch.ok_count >= MOST_COMPARED:
             self._compared, found = 1, self.watch.compared()
         state = self.detector.state

@@ -11,7 +11,7 @@ import threading
 import time
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +70,7 @@ class WatchedFolder:
         folder: The folder. It need not be there yet.
         is_known: Whether the content of a file was seen before, by its SHA-256, in another run too.
         say: Called with (is_ok, sentence) where the folder is lost or found again.
-        remark: Called with a sentence of a file or of a folder in it that cannot be used.
+        remark: Called with a sentence of a file or of a folder in it that cannot be used; once, of a file whose content is known.
         leave_out: Folders in it that are not watched.
         memory: A file that holds what was seen, so that a restart need not read a file to tell that it is known; see `remember`.
         every: Seconds between two looks.
@@ -100,6 +100,7 @@ class WatchedFolder:
         self._unopened: dict[int, int] = {}
         self._said = set[str]()
         self._due = clock()
+        self._was_there = self._has_said_known = False
         self.is_lost = False
         self.passed_over = Counter[str]()
 
@@ -124,8 +125,10 @@ class WatchedFolder:
         self._due = ended + max(
             self._every, 4 * (ended - started)
         )  # a large folder on a slow drive is looked at less often
+        given = set[str]()
         for _, name, size, modified, fingerprint in settled:
-            if (file := self._read(name, size, modified, fingerprint)) is not None:
+            if (file := self._read(name, size, modified, fingerprint, given)) is not None:
+                given.add(file.sha256)
                 yield file
 
     def remember(self) -> None:
@@ -168,12 +171,14 @@ class WatchedFolder:
             found = heapq.nsmallest(MOST_AT_ONCE, settled())
         except OSError as error:
             if not self.is_lost:
-                self._say(False, f"the folder {printable(str(self.folder))} {_why_lost(error)}: it is looked for again")
+                self._say(False, f"{self._lost(error)}: it is looked for again")
             self.is_lost = True
             return []
         if self.is_lost:
-            self._say(True, f"the folder {printable(str(self.folder))} is there again")
-        self.is_lost = False
+            self._say(
+                True, f"the folder {printable(str(self.folder))} is there{' again' if self._was_there else ' now'}"
+            )
+        self.is_lost, self._was_there = False, True
         self._waiting = waiting
         self._unopened = {key: count for key, count in self._unopened.items() if key in waiting}
         if len(self._seen) > 2 * len(kept) + _SPARE:
@@ -220,8 +225,20 @@ class WatchedFolder:
     def _holds_outputs(folder: str) -> bool:
         return any(os.path.exists(f"{folder}/{name}") for name in ("run.json", "cells"))  # noqa: PTH110 it never raises
 
-    def _read(self, name: str, size: int, modified: float, fingerprint: int) -> WatchedFile | None:
-        """A settled file; None if it cannot be opened yet, has changed since, or holds what is known."""
+    def _lost(self, error: OSError) -> str:
+        """That the folder cannot be listed, in words: one that never was there is not gone."""
+        folder = f"the folder {printable(str(self.folder))}"
+        if isinstance(error, FileNotFoundError) and not self._was_there:
+            return f"there is no {folder.removeprefix('the ')}"
+        return f"{folder} {_why_lost(error)}"
+
+    def _read(
+        self, name: str, size: int, modified: float, fingerprint: int, given: Container[str]
+    ) -> WatchedFile | None:
+        """A settled file; None if it cannot be opened yet, has changed since, or holds what is known or was given by this look.
+
+        given: by this look, their SHA-256. What becomes of such a copy depends on the first one: the next look meets it again.
+        """
         path = Path(name)
         try:
             data = read_bytes(path)
@@ -233,11 +250,22 @@ class WatchedFolder:
         if len(data) != size or _fingerprint(name, stat.st_size, stat.st_mtime_ns) != fingerprint:
             return None  # somebody writes to it
         self._unopened.pop(fingerprint, None)
+        digest = hashlib.sha256(data).hexdigest()
+        is_known = self._is_known(path, digest)
+        if digest in given and not is_known:
+            return None
         self._waiting.discard(fingerprint)
         self._seen.add(fingerprint)
         self._new.append(fingerprint)
-        digest = hashlib.sha256(data).hexdigest()
-        return None if self._is_known(path, digest) else WatchedFile(path, data, digest, modified, fingerprint)
+        if not is_known:
+            return WatchedFile(path, data, digest, modified, fingerprint)
+        if not self._has_said_known:
+            self._has_said_known = True
+            self._remark(
+                f"{printable(name)} holds what was inspected before: each content counts once, so that this file and others like "
+                "it are not inspected again"
+            )
+        return None
 
     def _could_not_open(self, path: Path, fingerprint: int, error: OSError) -> None:
         if isinstance(error, FileNotFoundError):

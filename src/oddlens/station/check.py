@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TypedDict
 
-from oddlens.calibration import Calibration, Exchangeability
+from oddlens.calibration import Calibration, Exchangeability, percent_up
 from oddlens.calibration.conformal import MOST_PROMISED, declared_bound, moved_bound, rank_of, rate_interval
 from oddlens.detection import Thresholds
 from oddlens.detection.thresholds import ThresholdsDocument
@@ -125,17 +125,19 @@ class Check:
         measured = f"{_percent(self.false_alarms.rate)} false alarms (95 % interval {low} to {high})"
         if not self.keeps_promise:
             return (
-                f"{measured} are more than the {_percent(bound)} that the station promises at most: these images are not like "
+                f"{measured} are more than the {percent_up(bound)} that the station promises at most: these images are not like "
                 "those that it was calibrated on, so calibrate it again on images of today."
             )
+        promise = f"at most {percent_up(bound)}"
+        if mean is not None:
+            promise = f"{percent_up(mean)} on average, {promise}"
+        if self.false_alarms.rate > bound:
+            return f"{measured} are more than promised ({promise}), which may be chance: the interval reaches down to that."
         if mean is not None and self.false_alarms.interval[0] > mean:
             return (
-                f"{measured} are more than the {_percent(mean)} promised on average, and within the {_percent(bound)} that a "
+                f"{measured} are more than the {percent_up(mean)} promised on average, and within the {percent_up(bound)} that a "
                 "single calibration may reach."
             )
-        promise = (
-            f"at most {_percent(bound)}" if mean is None else f"{_percent(mean)} on average, at most {_percent(bound)}"
-        )
         return f"{measured} agree with the promise ({promise})."
 
     def to_dict(self) -> CheckDocument:

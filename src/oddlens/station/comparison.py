@@ -1,5 +1,8 @@
 """What the last comparison with the line said of a station's calibration: STATION/line.json, until it is calibrated anew.
 
+A comparison with the sample that a station keeps of its line counts as long as the sample is there: where its images were deleted,
+as those of a trial, they say nothing any more.
+
 Runs and services write it beside the versions, which it does not change; a station that cannot be written goes without.
 """
 
@@ -17,6 +20,7 @@ from oddlens.errors import OddlensError
 from oddlens.io.atomic import write_text
 from oddlens.io.paths import read_bytes
 from oddlens.io.strict_json import checked, parse_json
+from oddlens.station.learning import kept_count
 from oddlens.station.state import StationState, utc_now
 
 _LINE = "line.json"
@@ -52,9 +56,13 @@ def with_comparison(state: StationState, station: Path) -> StationState:
 
 
 def _read(station: Path, calibration: Calibration) -> Exchangeability | None:
-    """What is kept of a calibration. What is damaged is as if it were not there: the next run compares again."""
+    """What is kept of a calibration. What is damaged is as if it were not there: the next run compares again.
+
+    So is what was found of images that were deleted since.
+    """
     with suppress(OSError, ValueError, OddlensError):
         document = checked(parse_json(read_bytes(station / _LINE)), _Document)
         if document["calibration"] == calibration.sha256:
-            return Exchangeability.from_dict(document["compared"])
+            found = Exchangeability.from_dict(document["compared"])
+            return None if found.groups == "line" and kept_count(station) < found.later else found
     return None

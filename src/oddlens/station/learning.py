@@ -25,7 +25,7 @@ from safetensors.numpy import save
 
 from oddlens.calibration import Look, Observation, Observations
 from oddlens.io.atomic import write_bytes
-from oddlens.io.paths import matching
+from oddlens.io.paths import is_dir, matching
 from oddlens.io.strict_json import checked, parse_json
 from oddlens.provenance import Identity
 
@@ -104,21 +104,28 @@ class LearningSample:
 
     def read(self) -> Observations:
         """The images, in the order in which they came."""
-        found = [each for path in self._files() if (each := _unpacked(path, self._scored_by)) is not None]
+        found = [each for path in _files(self.station) if (each := _unpacked(path, self._scored_by)) is not None]
         found.sort(key=lambda each: each[0])
         return Observations("split", tuple(image for _, image in found))
 
     def _ranks(self) -> dict[str, str]:
-        if self._known is None:  # threads may ask at once: it is whole as soon as it is there
-            files = (path for path in self._files() if _unpacked(path, self._scored_by) is not None)
+        if self._known is None or (self._known and not is_dir(self._folder)):  # it was deleted: the sample begins again
+            # threads may ask at once: it is whole as soon as it is there
+            files = (path for path in _files(self.station) if _unpacked(path, self._scored_by) is not None)
             self._known = {path.stem: _rank(path.stem) for path in files}
         return self._known
 
-    def _files(self) -> list[Path]:
-        return [path for path in matching(self._folder, "*.safetensors") if len(path.stem) == 64]
-
     def _path(self, digest: str) -> Path:
         return self._folder / f"{digest}.safetensors"
+
+
+def kept_count(station: Path) -> int:
+    """How many images are kept of a station's line, whatever scored them."""
+    return len(_files(station))
+
+
+def _files(station: Path) -> list[Path]:
+    return [path for path in matching(station / FOLDER, "*.safetensors") if len(path.stem) == 64]
 
 
 def _rank(digest: str) -> str:
