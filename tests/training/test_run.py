@@ -16,7 +16,7 @@ from oddlens.errors import OddlensError, UsageError
 from oddlens.methods.anomaly_clip.recipe import AnomalyCLIPRecipe
 from oddlens.methods.april_gan.recipe import AprilGANRecipe
 from oddlens.methods.registry import method_card
-from oddlens.methods.weights import read_weights
+from oddlens.methods.weights import read_weights, write_weights
 from oddlens.training import TRAINABLE, settings_class, trainable_class
 from oddlens.training.loop import Schedule
 from oddlens.training.precision import Precision
@@ -182,9 +182,16 @@ def test_weights_are_replaced_only_where_that_is_wanted(backbone: Backbone, sets
     for given, epochs, why in ((sets, 2, "epochs"), (fewer, 1, "images or object names")):
         with pytest.raises(UsageError, match=re.escape(f"w.safetensors is there already, trained otherwise ({why})")):
             make("april-gan", backbone, given, out, epochs=epochs).run()
+    with pytest.raises(UsageError, match=r"trained otherwise \(method\)"):
+        make("anomalyclip", backbone, sets, out, epochs=1).run()
     assert out.read_bytes() == before
     assert len(make("april-gan", backbone, sets, out, epochs=2, overwrite=True).run()) > 0
     assert read_weights(out).provenance["settings"]["epochs"] == 2  # type: ignore[index, typeddict-item]
+    made = read_weights(out)
+    said = {name: value for name, value in (made.provenance or {}).items() if name not in ("format", "training_sha256")}
+    write_weights(out, made.tensors, said)
+    with pytest.raises(UsageError, match="there already, trained by an earlier version, which does not say"):
+        make("april-gan", backbone, sets, out).run()
     out.write_bytes(b"something else")
     with pytest.raises(UsageError, match="there already, and holds no weights of oddlens"):
         make("april-gan", backbone, sets, out).run()

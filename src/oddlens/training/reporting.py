@@ -76,12 +76,17 @@ def _of_another(out: Path, checkpoint: Checkpoint) -> str:
         return "and holds no weights of oddlens"
     if provenance.get(TRAINING) == checkpoint.facts_sha256:
         return ""
-    others = checkpoint.differing_from(provenance)
-    return f"trained otherwise ({_in_short(others) if others else 'images or object names'})"
+    if others := checkpoint.differing_from(provenance):
+        return f"trained otherwise ({_in_short(others)})"
+    if TRAINING in provenance:
+        return "trained otherwise (images or object names)"
+    return "trained by an earlier version, which does not say on exactly which images"
 
 
 def _in_short(facts: Sequence[str]) -> str:
-    """Names of facts as the options call them."""
+    """Names of facts as the options call them; of another method nothing else counts."""
+    if "method" in facts:
+        return "method"
     words = (name.removeprefix("settings ").removeprefix("recipe ") for name in facts)
     return ", ".join(dict.fromkeys(_OPTIONS.get(word, word) for word in words))
 
