@@ -124,6 +124,19 @@ def test_the_rates_begin_with_those_of_the_station(served: Running, open_page: O
     expect(alarms.locator("option:checked")).to_have_text("12 %")  # 1 of 9, rounded up as the promise is
 
 
+def test_without_a_calibration_no_rate_is_offered(served: Running, open_page: OpenPage) -> None:
+    page = open_page(served.url + "/new")
+    page.route("**/calibration", lambda route: route.fulfill(json={"scores": []}))
+    page.goto(served.url + "/s/star/thresholds")
+    expect(page.locator("#uncalibrated")).to_be_visible()
+    expect(page.locator("#rates")).to_be_hidden()
+    page.unroute("**/calibration")
+    page.reload()
+    expect(page.locator("#promise")).not_to_be_empty()
+    expect(page.locator("#rates")).to_be_visible()
+    expect(page.locator("#uncalibrated")).to_be_hidden()
+
+
 def test_the_log_lists_what_was_done_here_and_elsewhere_each_once(served: Running, open_page: OpenPage) -> None:
     folder = served.service.stations["star"].folder
     (made, *_) = versions(folder)

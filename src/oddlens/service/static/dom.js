@@ -86,6 +86,7 @@ export async function working(words, action) {
   const seconds = el("span", { class: "number", "aria-hidden": "true" });
   const note = el("p", { class: "busy working", role: "status" }, el("progress"), words, seconds);
   const begun = performance.now();
+  const focused = document.activeElement;
   const ticking = setInterval(() => { seconds.textContent = `${Math.floor((performance.now() - begun) / 1000)} s`; }, 1000);
   $("main").inert = true;
   $("main").after(note);
@@ -95,6 +96,7 @@ export async function working(words, action) {
     clearInterval(ticking);
     note.remove();
     $("main").inert = false;
+    focused?.focus({ preventScroll: true });
   }
 }
 

@@ -181,6 +181,8 @@ async function load() {
   log(current);
   if (calibration) choose($("[name=false_alarm_rate]"), calibration.false_alarm_rate);
   choose($("[name=review_rate]"), reviewRate(calibration));
+  $("#rates").hidden = !calibration;
+  $("#uncalibrated").hidden = Boolean(calibration);
   $("#legend").replaceChildren(
     ...GROUPS.filter(([name]) => groups[name]?.length || name === "unknown").map(([name, hue, means]) => el("span", {}, swatch(hue), `${means}: ${groups[name].length}`)),
     calibration ? el("span", {}, swatch("text"), `ticks below: ${calibration.count} calibration images`) : "");
