@@ -268,8 +268,10 @@ def test_one_marked_image_is_in_memory_at_a_time(line: Line, monkeypatch: pytest
 def test_images_drawn_at_random_renew_the_calibration(line: Line) -> None:
     for number in range(12):
         line.mark(number, "good", audit=True, verdict="ng" if number < 4 else "ok")
+    assert line.calibration.thresholds.review is None  # so few references tell no review from NG
     learned = learn(line.folder, renew_calibration=True, device="cpu")
     assert learned.calibrated == 12
+    assert line.calibration.review_rate == 0  # and other images bring none
     assert learned.joined == ()  # an image that calibrates is no reference: it would score next to nothing
     assert line.calibration.kind == "split"
     assert sorted(line.calibration.scores) == pytest.approx(sorted(found.score for found in line.start[:12]))

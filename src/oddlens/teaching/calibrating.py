@@ -14,6 +14,7 @@ from oddlens.calibration import (
     Accepted,
     Calibration,
     Exchangeability,
+    Kind,
     Observations,
     Readiness,
     Vetting,
@@ -139,7 +140,7 @@ def calibrate_station(
     """
     sample = sample_of(detector, station)  # by what scored it, which the calibration is no part of
     if review_rate is None:
-        review_rate = _review_rate(read_station(station).calibration_in_force, seen)
+        review_rate = usual_review_rate(read_station(station).calibration_in_force, seen.images.kind)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", OddlensWarning)  # what is doubtful was said, and accepted
         detector.calibrate(seen.images, false_alarm_rate, review_rate=review_rate)
@@ -151,14 +152,16 @@ def calibrate_station(
     return calibration_of(detector)  # which says what was tested
 
 
-def _review_rate(calibration: Calibration | None, seen: Seen) -> float:
+def usual_review_rate(calibration: Calibration | None, kind: Kind) -> float:
     """The share of good images that a station sends to review, for its next calibration; the usual one without a calibration.
+
+    kind: of the next calibration.
 
     It is 0 where the good images are too few to tell review from NG: other good images bring no review that was not there.
     """
     if calibration is None:
         return REVIEW_RATE
-    is_none = calibration.thresholds.review is None and seen.images.kind == "split"
+    is_none = calibration.thresholds.review is None and kind == "split"
     return 0.0 if is_none else calibration.review_rate
 
 

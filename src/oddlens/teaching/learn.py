@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from oddlens.calibration import Calibration, Rates, Vetting, vet
+from oddlens.calibration import Calibration, Vetting, vet
 from oddlens.detection import Thresholds
 from oddlens.detector import Detector
 from oddlens.errors import Failure, ImageError, OddlensWarning, UsageError, counted, needs_torch, printable
@@ -34,7 +34,7 @@ from oddlens.loading import open_station
 from oddlens.station import Version, locked, write_station
 from oddlens.station.defects import DefectMemory, Defects, KnownDefect
 from oddlens.station.feedback import Mark, read_feedback
-from oddlens.teaching.calibrating import sample_of
+from oddlens.teaching.calibrating import sample_of, usual_review_rate
 from oddlens.teaching.named_region import named_region
 from oddlens.teaching.namer import Namer
 from oddlens.teaching.references import calibrate_by_some, remove_references
@@ -308,11 +308,11 @@ class Lesson:
         calibrate_by_some(detector, references[: self._first], before.rates)
 
     def _renew(self, drawn: Sequence[Mark], before: Calibration | None) -> None:
-        rates = Rates() if before is None else before.rates
+        rate = None if before is None else before.rates.false_alarm_rate
         with _quietly():
             seen = self.detector.observe([mark.image for mark in drawn])
             self._look(vet(seen))
-            made = self.detector.calibrate(seen, rates.false_alarm_rate, review_rate=rates.review_rate)
+            made = self.detector.calibrate(seen, rate, review_rate=usual_review_rate(before, seen.kind))
         self._said.append(
             f"{counted(len(made), 'image that was', 'images that were')} drawn at random made the thresholds. {made.promise}"
         )
