@@ -133,6 +133,13 @@ class TestEarlierNames:
         assert differing(now | {"preprocessing_sha256": "0"}, now) == ["preprocessing_sha256"]
         assert differing({name: value for name, value in now.items() if name != "preprocessing_sha256"}, now) == []
 
+    def test_the_images_of_a_data_set_count_where_its_version_wrote_them(self) -> None:
+        now = {"data": [{"name": "nuts", "images_sha256": "ff"}, {"name": "lids"}]}
+        assert differing({"data": [{"name": "nuts"}, {"name": "lids"}]}, now) == []
+        for other in ({"name": "nuts", "images_sha256": "00"}, {"name": "bolts"}):
+            assert differing({"data": [other, {"name": "lids"}]}, now) == ["data"]
+        assert differing({"data": [{"name": "nuts"}]}, now) == ["data"]
+
 
 def test_a_field_that_is_newer_than_a_recipe_is_named_where_it_is_not_what_was_meant_before() -> None:
     assert "reference_tokens" not in plain_recipe(WinCLIPRecipe())

@@ -144,8 +144,8 @@ def preprocessing_sha256(
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
-_ADDED = frozenset({"preprocessing_sha256", "model_fingerprint", "masks", "previews", "object_names"})
-"""Names that earlier versions did not write."""
+_ADDED = frozenset({"preprocessing_sha256", "model_fingerprint", "masks", "previews", "object_names", "images_sha256"})
+"""Names that earlier versions did not write, of a file and of each of its data sets."""
 
 
 def differing(found: Mapping[str, object], wanted: Mapping[str, object]) -> list[str]:
@@ -157,7 +157,8 @@ def differing(found: Mapping[str, object], wanted: Mapping[str, object]) -> list
     found, wanted = respelled(found), respelled(wanted)
     names: list[str] = []
     for key in _all_keys(wanted, found):
-        mine, theirs = wanted.get(key), found.get(key)
+        theirs = found.get(key)
+        mine = _as_written(wanted.get(key), theirs)
         if mine == theirs or (key in _ADDED and key not in found):
             continue
         if key in ("recipe", "settings") and isinstance(mine, dict) and isinstance(theirs, dict):
@@ -165,6 +166,18 @@ def differing(found: Mapping[str, object], wanted: Mapping[str, object]) -> list
         else:
             names.append("references" if key in ("reference_count", "references_sha256") else key)
     return list(dict.fromkeys(names))
+
+
+def _as_written(mine: object, theirs: object) -> object:
+    """What is wanted of data sets, without what the version of a file did not write of them; anything else as it is."""
+    if not (isinstance(mine, list) and isinstance(theirs, list) and len(mine) == len(theirs)):
+        return mine
+    return [
+        {name: value for name, value in one.items() if name in other or name not in _ADDED}
+        if isinstance(one, dict) and isinstance(other, dict)
+        else one
+        for one, other in zip(mine, theirs, strict=True)
+    ]
 
 
 def respelled(document: Mapping[str, object]) -> dict[str, object]:
