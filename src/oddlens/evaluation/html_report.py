@@ -205,7 +205,13 @@ def _whose(some: Sequence[ResultEntry], every: Sequence[ResultEntry]) -> str:
         return ""
     methods = dict.fromkeys(result["method"] for result in some)
     whole = sum(result["method"] in methods for result in every) == len(some)
-    return f"{' and '.join(methods if whole else map(_label, some))}: "
+    if whole:
+        return f"{' and '.join(methods)}: "
+    parts = []
+    for shots in dict.fromkeys(result["shots"] for result in some):
+        here, there = ([result["method"] for result in each if result["shots"] == shots] for each in (some, every))
+        parts.append(_shots(shots) if len(here) == len(there) else f"{' and '.join(here)}, {_shots(shots)}")
+    return f"{' and '.join(parts)}: "
 
 
 def _classes(entries: Sequence[tuple[ResultEntry, CategoryEntry]]) -> Iterator[str]:
