@@ -6,6 +6,7 @@ import json
 import statistics
 from collections import Counter
 from dataclasses import replace
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import numpy as np
@@ -15,6 +16,9 @@ from oddlens.detection import Thresholds
 from oddlens.station import add_to_log, locked, read_station, utc_now, versions, write_station
 from tests.browser.conftest import HOSTILE, OpenPage
 from tests.browser.running import GOOD, Running
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Route
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
@@ -135,6 +139,26 @@ def test_without_a_calibration_no_rate_is_offered(served: Running, open_page: Op
     expect(page.locator("#promise")).not_to_be_empty()
     expect(page.locator("#rates")).to_be_visible()
     expect(page.locator("#uncalibrated")).to_be_hidden()
+
+
+def test_a_rate_that_nobody_chose_is_not_asked_for(served: Running, open_page: OpenPage) -> None:
+    page, sent = open_page(served.url + "/s/star/thresholds"), list[dict[str, object]]()
+
+    def answer(route: Route) -> None:
+        if route.request.method != "PATCH":
+            return route.continue_()
+        sent.append(route.request.post_data_json)
+        return route.fulfill(json={"version": 1})
+
+    page.route("**/api/stations/star*", answer)
+    expect(page.locator("[name=false_alarm_rate]")).to_have_value(str(1 / (GOOD + 1)))
+    for name, value in (("review_rate", "0.1"), ("false_alarm_rate", "0.2")):
+        page.select_option(f"[name={name}]", value)
+        page.click("#rates button")
+        expect(page.locator(".toast")).to_contain_text("Saved")
+        page.locator(".toast").evaluate("node => node.remove()")
+    rates = [{name: value for name, value in each.items() if name.endswith("_rate")} for each in sent]
+    assert rates == [{"review_rate": 0.1}, {"review_rate": 0.1, "false_alarm_rate": 0.2}]
 
 
 def test_the_log_lists_what_was_done_here_and_elsewhere_each_once(served: Running, open_page: OpenPage) -> None:

@@ -312,5 +312,7 @@ def test_a_stopped_run_says_that_the_same_command_goes_on(
     with monkeypatch.context() as patch:
         patch.setattr(Detector, "predict", interrupted)
         done = bench(place, open_clip_folder, "--shots", "0")
+        anew = bench(place, open_clip_folder, "--shots", "0", "--no-resume")
     assert (done.code, done.err) == (130, "stopped: the same command goes on from here\n")
+    assert (anew.code, anew.err) == (130, "stopped: the same command without --no-resume goes on from here\n")
     assert bench(place, open_clip_folder, "--shots", "0").code == 0

@@ -312,6 +312,10 @@ def test_a_full_disk_ends_the_run_and_what_is_done_stays(
         DiskError, match=r"^the disk is full: make room, then run the same again: it goes on with what is not done$"
     ):
         next(run)
+    anew = Benchmark(plan, tmp_path / "anew")
+    anew.open(resume=False)
+    with pytest.raises(DiskError, match="then run the same again without --no-resume: it goes on"):
+        next(anew.run())
     monkeypatch.undo()
     again = Benchmark(plan, tmp_path / "out")
     again.open()

@@ -206,7 +206,7 @@ def benchmark(
             for job in run.run(advance, evaluation=evaluation):
                 say(f"measured {job.source.name} / {job.category}, {job.detector.name}")
         except KeyboardInterrupt:
-            say("stopped: the same command goes on from here")
+            say(f"stopped: the same command {'' if resume else 'without --no-resume '}goes on from here")
             raise
     document = write_results(run)
     print_table(*summary_table(document))

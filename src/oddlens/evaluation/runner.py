@@ -174,7 +174,8 @@ class Benchmark:
                         self._cells[job.key(variant)] = cell
                     yield job
         except DiskError as error:
-            raise DiskError(f"{error}, then run the same again: it goes on with what is not done") from error
+            how = "" if self._resume else " without --no-resume"
+            raise DiskError(f"{error}, then run the same again{how}: it goes on with what is not done") from error
 
     def _examples(self, source: NamedDataset, category: str) -> dict[Variant, tuple[Record, ...]]:
         """The good examples of every variant, as many as there are. The lists that they come from are written."""

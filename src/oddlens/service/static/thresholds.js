@@ -239,7 +239,9 @@ $("#reset").addEventListener("click", () => {
 });
 $("#rates").addEventListener("submit", (event) => {
   event.preventDefault();
-  save(event.submitter, Object.fromEntries([...new FormData(event.target)].map(([name, value]) => [name, Number(value)])));
+  const { false_alarm_rate: alarms, review_rate: review } = event.target.elements;
+  const asked = alarms.value !== alarms.dataset.chosen; // else it goes on following the number of good images
+  save(event.submitter, { review_rate: Number(review.value), ...(asked && { false_alarm_rate: Number(alarms.value) }) });
 });
 redrawn(canvas, draw);
 watchStation({ station: soon(load), reset: load });
