@@ -31,11 +31,11 @@ from oddlens.inference.audit import is_drawn
 from oddlens.inference.live_station import Loaded
 from oddlens.io.images import Picture
 from oddlens.io.loader import ahead_count, thread_count
+from oddlens.io.uploads import Upload, read_upload
 from oddlens.service.events import EventHub
 from oddlens.service.metrics import Metrics
 from oddlens.service.settings import Limits
 from oddlens.service.stations import Station
-from oddlens.service.uploads import Upload, read_upload
 
 _SAVERS = 4
 """Threads that keep: most of the time they wait for the disk."""
@@ -265,7 +265,7 @@ class Inspector:
         job.is_decoded = True
         started = time.perf_counter()
         try:
-            picture = read_upload(Upload(job.source, job.data), self._limits)
+            picture = read_upload(Upload(job.source, job.data), self._limits.max_megapixels)
             job.prepared = job.loaded.encoder.prepare(picture)
             if job.loaded.learning is not None or job.loaded.namer is not None or self._audit:
                 job.picture = picture

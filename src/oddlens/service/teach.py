@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Literal
 from oddlens.calibration import Vetting, vet
 from oddlens.detector import Detector
 from oddlens.errors import UsageError, check_name
+from oddlens.io.uploads import Upload, pictures_of, read_upload
 from oddlens.service.stations import Station
-from oddlens.service.uploads import Upload, pictures_of, read_upload
 from oddlens.station import locked, read_station, write_station
 from oddlens.station.changes import Wanted, changed, differences
 from oddlens.station.feedback import read_feedback
@@ -48,7 +48,7 @@ def make_station(
     """A new station of good images, on the embedded model. Raises `DoubtfulError`, then there is none."""
     folder = service.stations.new_folder(name)
     check_name("the object name", object_name)
-    pictures = pictures_of(files, service.settings.limits)
+    pictures = pictures_of(files, service.settings.limits.max_megapixels)
     vetted: list[Vetting] = []
 
     def look(found: Sequence[Vetting]) -> None:
@@ -105,7 +105,7 @@ def teach_references(
     detector = station.opened()
     known = () if detector.references is None else detector.references.digests
     flagged = read_feedback(station.folder).joining
-    pictures = pictures_of(files, service.settings.limits)
+    pictures = pictures_of(files, service.settings.limits.max_megapixels)
     said = change_references(detector, pictures, leaving, flagged)
     rows: list[Document] = []
     if files and detector.references is not None and len(detector.references) > 1:
@@ -139,7 +139,7 @@ def calibrate(
     elif on == "learning":
         seen = observe_line(detector, station.folder)
     else:
-        seen = Seen(detector.observe(pictures_of(files, service.settings.limits)))
+        seen = Seen(detector.observe(pictures_of(files, service.settings.limits.max_megapixels)))
     check_count(seen)
     vetting = vet(seen.images)
     known = () if detector.accepted is None else detector.accepted.names
@@ -192,6 +192,6 @@ def _turned(service: Service, station: Station, new: Detector) -> list[Document]
 
 def try_upload(service: Service, file: Upload, object_name: str | None, station: Station | None) -> Document:
     """What is found in an image that is not kept. station: None: by words alone, on the embedded model."""
-    picture = read_upload(file, service.settings.limits)
+    picture = read_upload(file, service.settings.limits.max_megapixels)
     detector = zero_shot(service.settings.runtime) if station is None else station.loaded().detector
     return try_image(picture, object_name, detector)

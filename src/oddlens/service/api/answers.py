@@ -15,9 +15,9 @@ from starlette.responses import FileResponse, Response
 
 from oddlens.errors import check_name, printable, shortened
 from oddlens.io.strict_json import DoubleFieldError, parse_json
+from oddlens.io.uploads import Upload
 from oddlens.service.service import Service
 from oddlens.service.stations import Station
-from oddlens.service.uploads import Upload
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import Annotated, Literal, cast, get_args
+from typing import Annotated, Literal, get_args
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import FileResponse, Response, StreamingResponse
@@ -12,8 +12,9 @@ from starlette.exceptions import HTTPException
 
 from oddlens.history import drawing, export
 from oddlens.history.filters import Filter, Sort
-from oddlens.history.history import History, control_limits
+from oddlens.history.history import History
 from oddlens.history.records import Inspection, Origin, Outcome
+from oddlens.history.trend import trend_document
 from oddlens.io.strict_json import said_time
 from oddlens.service.api.answers import TheService, TheStation, file_answer
 from oddlens.station.feedback import Said
@@ -154,16 +155,7 @@ def get_scores(station: TheStation, history: _HistoryOf) -> dict[str, list[objec
 @router.get("/api/stations/{name}/trend", summary="A station's scores over time, with control limits")
 def get_trend(station: TheStation, history: _HistoryOf, since: _Since = None) -> dict[str, object]:
     """The newest 10,000, the oldest first. limits: the thresholds of the newest, and `control_limits` of those that are not NG."""
-    found = history.trend(station.name, _time(since))
-    latest = next((each for each in history.latest(station.name, 20) if each.detection is not None), None)
-    thresholds = {} if latest is None else cast("dict[str, object]", latest.to_dict()["thresholds"])
-    limits = control_limits([score for _, score, verdict in found if verdict != "ng"])
-    return {
-        "time": [said_time(time) for time, _, _ in found],
-        "score": [score for _, score, _ in found],
-        "verdict": [verdict for _, _, verdict in found],
-        "limits": {name: thresholds.get(name) for name in ("image", "review")} | limits,
-    }
+    return trend_document(history, station.name, _time(since))
 
 
 @router.get("/api/stations/{name}/hours", summary="A station's verdicts by hour")

@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from functools import partial
-from typing import Annotated, get_args
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from pydantic import Field, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from oddlens.errors import UsageError, check_name
-from oddlens.history.drawing import GoneError, decoding, pixel_digest
-from oddlens.history.records import FeedbackEntry, Inspection
+from oddlens.history.drawing import GoneError, decoding
+from oddlens.history.remarks import LONGEST_COMMENT, entry_of, tell_station
+from oddlens.io.uploads import Upload
 from oddlens.service import teach
 from oddlens.service.api import answers
 from oddlens.service.api.answers import Body, Seen, StrictRoute, TheService, TheStation, Who
-from oddlens.service.service import Service
-from oddlens.service.uploads import Upload
-from oddlens.station import utc_now
-from oddlens.station.defects import check_defect_name
-from oddlens.station.feedback import Judged, Mark, Said, add_feedback, said_by
+from oddlens.station.feedback import Judged, Said
 from oddlens.teaching.report import calibration_document
 
 router = APIRouter(route_class=StrictRoute)
-
-LONGEST_COMMENT = 2000
 
 DryRun = Annotated[bool, Query(description="Only say what would change")]
 
@@ -156,23 +149,8 @@ def post_feedback(service: TheService, number: int, remark: Remark) -> dict[str,
     found = service.history.get(number)
     if found is None:
         raise HTTPException(404, f"there is no result {number}: it may be removed by now")
-    if remark.said is None and remark.judged is None:
-        raise UsageError(f"nothing is said: give judged, one of {', '.join(get_args(Judged))}, or said")
-    said = remark.said or said_by(remark.judged or "unsure", found.verdict)
-    if remark.reviewer is not None:
-        check_name("the reviewer's name", remark.reviewer)
-    if remark.comment is not None and len(remark.comment) > LONGEST_COMMENT:
-        raise UsageError(f"the comment has {len(remark.comment)} letters: give at most {LONGEST_COMMENT}")
-    defect = check_defect_name(remark.defect) if remark.defect and said == "bad" else None
-    passed_over = _mark(service, found, said, defect, remark)
-    entry = FeedbackEntry(
-        inspection_id=number,
-        said=said,
-        defect=defect,
-        comment=remark.comment or None,
-        reviewer=remark.reviewer,
-        time=datetime.now(UTC),
-    )
+    entry = entry_of(found, **remark.model_dump())
+    passed_over = tell_station(service.stations[found.station].folder, service.history.pictures, found, entry)
     answer = service.history.add_feedback(entry).to_dict()
     service.events.publish("feedback", found.station, answer)
     return answer if passed_over is None else answer | {"remark": passed_over}
@@ -188,30 +166,6 @@ async def post_try(request: Request, service: TheService) -> dict[str, object]:
         raise HTTPException(422, "several images came: try one at a time")
     station = None if name is None else service.stations[name]
     return await service.job(teach.try_upload, service, file, object_name, station)
-
-
-def _mark(service: Service, found: Inspection, said: Said, defect: str | None, remark: Remark) -> str | None:
-    """Tell the station, so that it can learn of it; why it cannot, in a sentence, where it cannot."""
-    path = service.history.pictures.path(found.digest)
-    if found.score is None or path is None:
-        return "the station cannot learn from it: " + (
-            "it could not be inspected" if found.score is None else "the image is no longer kept"
-        )
-    mark = Mark(
-        time=utc_now(),
-        image=str(path.resolve()),
-        sha256=pixel_digest(service.history.pictures, found),
-        said=said,
-        verdict=found.verdict,
-        score=found.score,
-        audit=found.audit,
-        defect=defect,
-        comment=remark.comment or None,
-        reviewer=remark.reviewer,
-        version=found.station_version,
-    )
-    add_feedback(service.stations[found.station].folder, [mark])
-    return None
 
 
 def _checked(given: object, strict: bool = True) -> Rates:

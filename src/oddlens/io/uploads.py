@@ -1,4 +1,4 @@
-"""Image files that clients send."""
+"""Image files that came as bytes, each with a name: decoded within limits, one and all together."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 
 from oddlens.errors import ImageError, TooLargeError, UsageError
 from oddlens.io.images import Picture, checked_limit, read_image
-from oddlens.service.settings import Limits
 
 _TOGETHER = 4
 """All images of one request may have so many times the pixels that a single one may have: they are in memory together."""
@@ -22,32 +21,35 @@ class Upload:
     data: bytes
 
 
-def read_upload(file: Upload, limits: Limits, name: str | None = None) -> Picture:
-    """Decode it. name: what it is called besides. Raises `ImageError` for one that cannot be read, or is larger than the limit."""
+def read_upload(file: Upload, max_megapixels: float | None, name: str | None = None) -> Picture:
+    """Decode it. max_megapixels: see `oddlens.io.images.checked_limit`. name: what it is called besides.
+
+    Raises `ImageError` for one that cannot be read, or is larger than the limit.
+    """
     try:
-        return read_image(file.data, name or file.source, limits.max_megapixels)
+        return read_image(file.data, name or file.source, max_megapixels)
     except TooLargeError as error:
         raise ImageError(
             f"{error.fault}: send it smaller or in parts, or start the service with a larger --max-megapixels"
         ) from error
 
 
-def pictures_of(files: Sequence[Upload], limits: Limits) -> list[Picture]:
-    """Each under a name of its own.
+def pictures_of(files: Sequence[Upload], max_megapixels: float | None) -> list[Picture]:
+    """Each under a name of its own. max_megapixels: of one.
 
     Raises `ImageError` for one that cannot be read, and `UsageError` where they are too large together: a small file may hold a
     large image.
     """
     names: set[str] = set()
     found: list[Picture] = []
-    most = _TOGETHER * checked_limit(limits.max_megapixels)
+    most = _TOGETHER * checked_limit(max_megapixels)
     for file in files:
         name, count = file.source, 1
         while name in names:
             count += 1
             name = f"{Path(file.source).stem} ({count}){Path(file.source).suffix}"
         names.add(name)
-        found.append(read_upload(file, limits, name))
+        found.append(read_upload(file, max_megapixels, name))
         if sum(each.pixels.size for each in found) > 3e6 * most:
             raise UsageError(f"the images have more than {most:g} megapixels together: send fewer at once")
     return found
