@@ -13,6 +13,7 @@ from oddlens.calibration import Rates, Scene, calibrate_on_observed
 from oddlens.detection import UNSEEN, Detection, ValueRange
 from oddlens.inference.line import LEAST_COMPARED, LearningSink, LineSink
 from oddlens.inference.records import Record
+from oddlens.io.images import Picture
 from oddlens.station.learning import LearningSample
 from tests.calibration.observed import observed
 
@@ -39,12 +40,12 @@ SCENE = Scene(np.zeros((0, 8), np.float32), KNOWN.embeddings)
 
 
 def pixels(number: int) -> np.ndarray:
-    return np.full((6, 8, 3), number, np.uint8)
+    return np.full((6, 8, 3), number % 251, np.uint8)
 
 
-def passed(sink: LineSink | LearningSink, images: list[tuple[Detection, Record]]) -> None:
-    """All images through a sink, as a run does it."""
-    for number, (detection, record) in enumerate(images):
+def passed(sink: LineSink | LearningSink, images: list[tuple[Detection, Record]], first: int = 0) -> None:
+    """All images through a sink, as a run does it. first: the number of the first."""
+    for number, (detection, record) in enumerate(images, first):
         sink.draw(number, detection, lambda number=number: pixels(number))
         assert sink.write(number, record) == record
 
@@ -63,6 +64,11 @@ class TestLearning:
         assert "2 of 60 images" in sink.sentence("line-3")
         assert "oddlens calibrate line-3 --from-learning" in sink.sentence("line-3")
         assert 'oddlens calibrate "Zu prüfen/line 3" --from-learning' in sink.sentence("Zu prüfen/line 3")
+
+    def test_a_good_example_is_no_image_of_the_line(self, tmp_path: Path) -> None:
+        sink = LearningSink(LearningSample(tmp_path, "me"), CALIBRATION, SCENE, [Picture(pixels(1), "").digest()])
+        passed(sink, [seen(n, 0.5, np.ones(8)) for n in range(3)])
+        assert sorted(each.source for each in sink.sample.read()) == ["0.png", "2.png"]
 
     def test_a_result_that_is_not_written_is_not_kept(self, tmp_path: Path) -> None:
         sink = LearningSink(LearningSample(tmp_path, "me"), CALIBRATION, SCENE)
@@ -96,6 +102,20 @@ class TestLine:
     def test_another_look_is_noticed(self) -> None:
         sink = LineSink(CALIBRATION, SCENE)
         passed(sink, [seen(n, 0.5 + n / 1000, 3 + RNG.normal(size=8)) for n in range(30)])
+        found = sink.compared()
+        assert found is not None
+        assert found.is_refuted
+
+    def test_images_that_the_station_knows_are_not_compared(self) -> None:
+        digests = [Picture(pixels(n), "").digest() for n in range(60)]
+        dark = [seen(n, 0.5 + n / 1000, 3 + RNG.normal(size=8)) for n in range(60, 90)]
+        known = replace(CALIBRATION, digests=tuple(digests[:40]))
+        sink = LineSink(known, SCENE, references=digests[40:])
+        assert sink.needs_image
+        passed(sink, [seen(n, KNOWN.scores[n], KNOWN.embeddings[n]) for n in range(40)])
+        passed(sink, [seen(n, 0.0, KNOWN.embeddings[n - 40]) for n in range(40, 60)], first=40)
+        assert (sink.ok_count, sink.compared()) == (0, None)  # nothing is said of the line
+        passed(sink, dark, first=60)
         found = sink.compared()
         assert found is not None
         assert found.is_refuted

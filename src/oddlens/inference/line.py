@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -37,12 +37,18 @@ MOST_COMPARED = 200
 
 
 class LearningSink(Sink):
-    """Keeps a random sample of the images of a run, whatever their verdict, for a station that is learning."""
+    """Keeps a random sample of the images of a run, whatever their verdict, for a station that is learning.
+
+    None of them is a good example of the station: one that is compared with itself scores lower than any of the line.
+    """
 
     needs_image = True
 
-    def __init__(self, sample: LearningSample, calibration: Calibration | None, scene: Scene) -> None:
-        self.sample = sample
+    def __init__(
+        self, sample: LearningSample, calibration: Calibration | None, scene: Scene, references: Iterable[str] = ()
+    ) -> None:
+        """references: the digests of the good examples."""
+        self.sample, self._references = sample, frozenset(references)
         self._calibration, self._scene = calibration, scene
         self._waiting: dict[int, Observation] = {}
 
@@ -51,7 +57,7 @@ class LearningSink(Sink):
         if detection.embedding is None or detection.is_unseen:  # whose score is none to calibrate on
             return {}
         picture = Picture(pixels(), detection.source)
-        if self.sample.wants(digest := picture.digest()):
+        if (digest := picture.digest()) not in self._references and self.sample.wants(digest):
             score, peak, usual = summary(detection.source, detection.score, detection.anomaly_map, "image")
             self._waiting[number] = Observation(
                 source=detection.source,
@@ -102,14 +108,20 @@ class LearningSink(Sink):
 class LineSink(Sink):
     """Watches the images that are called OK: whether their scores change, and whether the calibration images stand for them.
 
+    Images that the station knows are not compared: that calibration images are like themselves says nothing of the line.
+
     Attributes:
         monitor: Has seen all of them, in their order.
     """
 
     def __init__(
-        self, calibration: Calibration, scene: Scene | None, station: str | os.PathLike[str] | None = None
+        self,
+        calibration: Calibration,
+        scene: Scene | None,
+        station: str | os.PathLike[str] | None = None,
+        references: Iterable[str] = (),
     ) -> None:
-        """station: where a comparison is kept; None: nowhere."""
+        """station: where a comparison is kept; None: nowhere. references: the digests of the good examples."""
         self._calibration, self._station = calibration, station
         thresholds = calibration.thresholds
         highest = thresholds.image if thresholds.review is None else thresholds.review
@@ -121,12 +133,16 @@ class LineSink(Sink):
         is_whole = scene is not None and len(scene.calibrated) == len(calibration)
         self._embeddings = scene.calibrated[below] if scene is not None and is_whole and self._known else None
         self.monitor = DriftMonitor(self._known)
+        self._digests = frozenset() if self._embeddings is None else frozenset([*calibration.digests, *references])
+        self.needs_image = bool(self._digests)
         self._waiting: dict[int, NDArray[np.float32]] = {}
         self._ok: list[tuple[float, NDArray[np.float32]]] = []
 
     def draw(self, number: int, detection: Detection, pixels: Callable[[], Pixels]) -> Record:
         """See `Sink`."""
-        if self._embeddings is not None and detection.embedding is not None and len(self._ok) < MOST_COMPARED:
+        if self._embeddings is None or detection.embedding is None or len(self._ok) >= MOST_COMPARED:
+            return {}
+        if not self._digests or Picture(pixels(), detection.source).digest() not in self._digests:
             self._waiting[number] = detection.embedding
         return {}
 
@@ -167,8 +183,9 @@ def sinks_of(
 ) -> tuple[LearningSink | None, LineSink | None]:
     """What watches the line of a station: the sample it learns from, while it learns; its scores, where they are calibrated."""
     calibration = detector.calibration(object_name)
-    watch = None if calibration is None else LineSink(calibration, detector.scene, station)
+    references = () if detector.references is None else detector.references.digests
+    watch = None if calibration is None else LineSink(calibration, detector.scene, station, references)
     if detector.state is None or detector.state.stage != "learning" or detector.scene is None:
         return None, watch
     sample = LearningSample(station, scored_by(detector.identity, object_name))
-    return LearningSink(sample, calibration, detector.scene), watch
+    return LearningSink(sample, calibration, detector.scene, references), watch
