@@ -98,3 +98,11 @@ def test_a_lesson_that_was_looked_at_for_an_older_version_is_looked_at_again(
     expect(page.locator("#learn button:has-text('Save as a new version')")).to_be_enabled(timeout=60_000)
     page.click("#learn button.main")
     expect(page.locator(".toast")).to_contain_text(f"Version {before + 2} is in force")
+
+
+def test_a_long_name_does_not_widen_a_telephone_s_page(served: Running, open_page: OpenPage) -> None:
+    name = "camera_3_shift_2_part_" + 8 * "0123456789"
+    served.inspect("star", [(f"{name}.png", png(830, True))])
+    page = open_page(f"{served.url}/s/star/review?text={name}&verdict=", width=375)
+    expect(page.locator("[data-teach=bad]")).to_contain_text(name)
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0

@@ -168,6 +168,12 @@ def test_thresholds_that_moved_meanwhile_hold_for_what_is_there(
     assert [record["threshold"] for record in lines(out)] == [0.0001, 0.0001]
 
 
+def await_a_result(out: Path) -> None:
+    limit = time.monotonic() + 30
+    while not lines(out) and time.monotonic() < limit:
+        time.sleep(0.02)
+
+
 @pytest.mark.parametrize("references", [False, True])
 def test_a_station_that_changes_meanwhile_is_opened_again(
     station: Path, tests: list[Path], tmp_path: Path, references: bool
@@ -179,9 +185,7 @@ def test_a_station_that_changes_meanwhile_is_opened_again(
     shutil.copy2(tests[0], incoming / "a.jpg")
 
     def change() -> None:
-        limit = time.monotonic() + 30
-        while not lines(out) and time.monotonic() < limit:
-            time.sleep(0.02)
+        await_a_result(out)
         if references:
             detector = oddlens.open_station(mine)
             remove_references(detector, (detector.references or ()).digests[:1])  # type: ignore[union-attr]
@@ -229,9 +233,7 @@ def test_a_line_that_neither_version_can_go_on_with_is_closed_once(
     shutil.copy2(tests[0], incoming / "a.jpg")
 
     def change() -> None:
-        limit = time.monotonic() + 30
-        while not lines(out) and time.monotonic() < limit:
-            time.sleep(0.02)
+        await_a_result(out)
         (out / "run.json").write_text("torn")
         write_station(by_hand(read_station(mine), 0.0001, None, None), mine, what="another threshold")
 
