@@ -11,7 +11,10 @@ from PIL import Image
 
 import oddlens
 from oddlens.calibration import Calibration, Readiness
+from oddlens.inference.line import LearningSink
+from oddlens.io.images import read_image
 from oddlens.station import read_log, read_station, utc_now, versions
+from oddlens.station.learning import LearningSample, scored_by
 from tests.cli.program import Done, run
 from tests.noise import write_picture, write_pictures
 
@@ -291,6 +294,13 @@ class TestLearning:
         run("detect", tmp_path / "line", reference, "--station", station, "--device", "cpu", "--out", out)
         bad, unsure = (tmp_path / "line" / name for name in ("0.png", "1.png"))
         assert run("feedback", station, out, "--bad", bad, "--unsure", unsure).code == 0
+        detector = oddlens.open_station(station, device="cpu")
+        sample = LearningSample(station, scored_by(detector.identity, "nut"))
+        assert len(sample) == 22  # no reference joined it
+        assert detector.scene is not None
+        earlier = LearningSink(sample, detector.calibration("nut"), detector.scene)  # one that let references in
+        earlier.draw(0, detector.detect(reference)[0], lambda: read_image(reference).pixels)
+        earlier.write(0, {"path": "0.png"})
         done = calibrate(station, "--from-learning", "--accept", "all", "--json")
         assert done.code == 0
         sources = {Path(each) for each in json.loads(done.out)["calibration"]["sources"]}
