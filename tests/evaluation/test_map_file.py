@@ -4,6 +4,7 @@ import pickle
 import re
 import resource
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -36,27 +37,29 @@ def test_without_maps_there_is_nothing_to_read(tmp_path: Path) -> None:
     assert MapFile(tmp_path).read() == []
 
 
-@pytest.fixture
+@contextmanager
 def small_disk() -> Iterator[None]:
-    """No file takes more than 100 bytes: the last write takes a part, as on a disk that fills up."""
+    """No file takes more than 100 bytes: the last write takes a part, as on a disk that fills up. Nor does pytest's own output."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-@pytest.mark.usefixtures("small_disk")
 @pytest.mark.parametrize("name", [None, "0.maps"])
 def test_a_full_disk_is_one_sentence_and_half_a_map_is_none(tmp_path: Path, name: str | None) -> None:
     whole, other = np.arange(20, dtype=np.float32).reshape(4, 5), np.ones((3, 4), np.float32)
     kept, more = MapFile(tmp_path, name), MapFile(tmp_path, "more.maps")
-    kept.append(whole)
-    more.append(other)
     full = rf"^{re.escape(str(tmp_path))} cannot be written \(File too large\): check the folder, permissions and free space$"
-    with pytest.raises(DiskError, match=full):
-        kept.append(other)
-    with pytest.raises(DiskError, match=full):
-        kept.merge(more)
+    with small_disk():
+        kept.append(whole)
+        more.append(other)
+        with pytest.raises(DiskError, match=full):
+            kept.append(other)
+        with pytest.raises(DiskError, match=full):
+            kept.merge(more)
     (found,) = kept.read()
     np.testing.assert_array_equal(found, whole)
     kept.close()

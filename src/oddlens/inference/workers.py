@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Generic, TypedDict, TypeVar, cast
 
 from oddlens.errors import OddlensError, UsageError, counted, first_line, needs_package, printable
 from oddlens.inference.ray_connection import join, quiet_handlers, start
+from oddlens.inference.ray_leftovers import end_with_us
 from oddlens.io.loader import checked_count, processor_count
 from oddlens.io.strict_json import checked
 from oddlens.provenance import versions
@@ -271,9 +272,11 @@ def connected(workers: Workers, payload: bytes) -> Iterator[Cluster]:
     threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(workers.threads))
     each = workers  # as Ray counts
     options: dict[str, object] = {}
+    beside = None
     try:
         if is_ours and workers.address is None:
             start(workers.count or max(1, processor_count() // workers.threads), len(payload), threads)
+            beside = end_with_us()
             each = replace(workers, threads=1)
         else:
             if is_ours:
@@ -289,6 +292,9 @@ def connected(workers: Workers, payload: bytes) -> Iterator[Cluster]:
     finally:
         if is_ours:
             ray.shutdown()
+        if beside is not None:
+            beside.terminate()
+            beside.communicate()
 
 
 class _Node(TypedDict):
