@@ -296,7 +296,9 @@ def test_images_of_which_a_mask_left_nothing_are_said_once_with_their_category_a
         done = bench(place, open_clip_folder, *options)
         lines = [line for line in done.err.splitlines() if not line.startswith("results:")]
         assert lines == [*said, f"oddlens: set (nut), anomalydino: {note}"]
-    assert note in metrics(place)["results"][0]["categories"][0]["notes"]
+    (result,) = metrics(place)["results"]
+    assert note in result["categories"][0]["notes"]
+    assert result["categories"][0]["unseen"] == 2
     for name in ("table.md", "table.tex", "report.html"):
         assert "leaves nothing of 2 of 2 test images" in (place / "out" / name).read_text(), name
     scores = [json.loads(line) for line in (place / "out" / "scores.jsonl").read_text().splitlines()]

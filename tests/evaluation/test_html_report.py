@@ -85,6 +85,20 @@ def test_a_note_that_is_not_of_all_rows_says_of_which_it_is(document: dict[str, 
     assert said in text
 
 
+def test_a_mean_over_a_category_of_which_the_mask_left_nothing_has_its_mark(
+    document: dict[str, Any], finished: Benchmark
+) -> None:
+    assert "†" not in Page(write_report(document, finished.cells)).text
+    changed = copy.deepcopy(document)
+    bolt = changed["results"][0]["categories"][0]
+    bolt["unseen"] = 1
+    page = Page(write_report(changed, finished.cells))
+    defined = sum(value is not None for value in bolt["mean"].values())
+    quoted = 3
+    # The row of the summary, that of the category, and both rows of the overview; and the sentence that says what it is.
+    assert page.text.count("†") == 2 * defined + 2 * quoted + 1
+
+
 def test_nothing_is_loaded_from_elsewhere(page: Page) -> None:
     assert not page.all("script")
     assert not page.all("link")

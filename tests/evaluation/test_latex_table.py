@@ -93,6 +93,16 @@ def test_a_mean_over_fewer_categories_has_a_star_beside_its_column(document: Met
     assert "0.3. *: a mean over fewer categories, since the others do not define this figure.}" in text
 
 
+def test_a_mean_over_a_category_of_which_the_mask_left_nothing_has_its_mark(document: MetricsDocument) -> None:
+    first = document["results"][0]
+    first["categories"][0] |= {"unseen": 2, "mean": first["mean"]}
+    text = write_latex(document)
+    assert r"& 0 & 90.0\rlap{$\dagger$} & " in text
+    assert r"& 25.0\rlap{$\dagger$} \\" in text
+    assert text.count("rlap") == 2
+    assert r"0.3. $\dagger$: of test images of which the mask" in text
+
+
 def test_the_caption_says_which_settings_are_not_the_defaults(document: MetricsDocument) -> None:
     assert "Settings" not in write_latex(document)
     document["methods"]["winclip"] |= {"changed": {"prompts": "two_words"}, "weights": "here/learned_50%.pth"}

@@ -126,6 +126,35 @@ def test_a_mean_over_fewer_categories_has_a_star(document: dict[str, Any]) -> No
     assert [line.count("*") for line in text.splitlines() if line.startswith("| mean")] == [1, 0]
 
 
+def test_a_mean_over_a_category_of_which_the_mask_left_nothing_has_its_mark(document: dict[str, Any]) -> None:
+    assert "†" not in write_table(document)
+    result = document["results"][0]
+    result["categories"][0] |= {"unseen": 1}
+    result["categories"][0]["mean"]["pixel_ap"] = None
+    result["categories_counted"]["pixel_ap"] = 1
+    result["categories_counted"]["image_ap"] = 1
+    head, rows = summary_table(document)
+    cells = dict(zip(head, rows[0], strict=True))
+    assert cells["pixel_ap"].endswith(f"{100 * result['mean']['pixel_ap']:.1f}*"), "of metal_nut alone"
+    assert cells["image_ap"].endswith("*†")
+    assert cells["image_auroc"].endswith("†")
+    assert "†" not in "".join(rows[1])
+    text = write_table(document)
+    assert " †: of test images of which the mask of the background leaves nothing" in text
+    marked = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("|") and "†" in line]
+    assert marked == ["parts", "bolt", "mean"]
+    result["published"] = [
+        {
+            "source": "a paper",
+            "mark": "S",
+            "percent": {"image_auroc": 91.8},
+            "std": {},
+            "by_category": {"bolt": {"image_auroc": 1.0}},
+        }
+    ]
+    assert all("† / " in row[2] for row in published_rows(result, METRICS))
+
+
 def test_what_is_known_of_several_categories_and_methods_is_one_line(document: dict[str, Any]) -> None:
     first, second = document["results"]
     second["method"] = "patch-knn"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from oddlens.evaluation.cell_results import LeftOut, SetByHand
 from oddlens.evaluation.metric_names import Figures
@@ -56,13 +56,16 @@ class SeedEntry(SeedFigures):
 
 
 class CategoryEntry(Means):
-    """One category: its cells, and their means over the seeds. pixels_compared_at: (height, width); None: the images' own sizes."""
+    """One category: its cells, and their means over the seeds. pixels_compared_at: (height, width); None: the images' own sizes.
+    unseen: how many test images the method looked at nothing of, with any seed; only where there are some.
+    """
 
     category: str
     object_name: str
     pictures: dict[str, int]
     pixels_compared_at: tuple[int, int] | None
     notes: list[str]
+    unseen: NotRequired[int]
     by_seed: list[SeedEntry]
 
 

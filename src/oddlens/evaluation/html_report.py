@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
 from oddlens.evaluation.cell_key import Key
@@ -14,16 +14,15 @@ from oddlens.evaluation.markdown_tables import (
     component_size_lines,
     figure_cells,
     has_spread,
-    of_fewer,
     problem_lines,
     published_rows,
     settings_line,
     shown_figures,
     skipped_lines,
-    star_line,
     training_words,
     undefined_lines,
 )
+from oddlens.evaluation.marks import category_marks, marks_line, mean_marks
 from oddlens.evaluation.metric_names import columns, heading, headings, percent
 from oddlens.evaluation.svg_charts import STYLE as CHART_STYLE
 from oddlens.evaluation.svg_charts import Line, histogram, legend, line_chart
@@ -87,7 +86,7 @@ def _lead(document: MetricsDocument) -> str:
     shots = ", ".join(str(shots) for shots in sorted({result["shots"] for result in document["results"]}))
     return (
         f"{methods}; shots {shots}. Percent{_SPREAD if has_spread(document) else ''}. Pixels are compared at "
-        f"{document['evaluation']['pixels_compared_at']}.{settings_line(document)}{star_line(document)}"
+        f"{document['evaluation']['pixels_compared_at']}.{settings_line(document)}{marks_line(document)}"
     )
 
 
@@ -107,7 +106,7 @@ def _summary(document: MetricsDocument) -> str:
     for result in document["results"]:
         if result["categories"]:
             first = [_cell(result["dataset"]), _cell(result["method"]), _cell(result["shots"])]
-            rows.append([*first, *_bars(result, names, of_fewer(result)), _cell(f"{1000 * _seconds(result):.0f}")])
+            rows.append([*first, *_bars(result, names, mean_marks(result)), _cell(f"{1000 * _seconds(result):.0f}")])
     return _table(groups, rows)
 
 
@@ -145,9 +144,9 @@ def _overview(dataset: str, categories: Sequence[str], results: Sequence[ResultE
     for category in categories:
         link = f'<td><a href="#{_anchor(dataset, category)}">{escape(category)}</a></td>'
         found = [_entry(result, category) for result in results]
-        rows.append([link, *(cell for entry in found for cell in _bars(entry, quoted))])
+        rows.append([link, *(cell for entry in found for cell in _category_bars(entry, quoted))])
     rows.append(
-        ["<td><b>mean</b></td>", *(cell for result in results for cell in _bars(result, quoted, of_fewer(result)))]
+        ["<td><b>mean</b></td>", *(cell for result in results for cell in _bars(result, quoted, mean_marks(result)))]
     )
     return _table(groups, rows)
 
@@ -165,7 +164,7 @@ def _category(
     names = columns(entry["mean"] for _, entry in entries)
     yield _table(
         [("", [""]), *headings(names), ("", ["image AUROC, 95 % interval"])],
-        [[_cell(_label(result)), *_bars(entry, names), _cell(_interval(entry))] for result, entry in entries],
+        [[_cell(_label(result)), *_category_bars(entry, names), _cell(_interval(entry))] for result, entry in entries],
     )
     yield from _classes(entries)
     shown = _first_seeds(cells)
@@ -354,11 +353,13 @@ def _seconds(result: ResultEntry) -> float:
     return float(sum(seconds["encode"] + seconds["ask"] for seconds in cells) / len(cells))
 
 
-def _bars(entry: Means | None, names: Sequence[str], starred: Collection[str] = ()) -> list[str]:
+def _category_bars(entry: CategoryEntry | None, names: Sequence[str]) -> list[str]:
+    return [_cell("-")] * len(names) if entry is None else _bars(entry, names, category_marks(entry))
+
+
+def _bars(entry: Means, names: Sequence[str], marks: Mapping[str, str]) -> list[str]:
     """Figures as cells with a bar behind each, see `figure_cells`."""
-    if entry is None:
-        return [_cell("-")] * len(names)
-    cells = zip(figure_cells(entry, names, starred), names, strict=True)
+    cells = zip(figure_cells(entry, names, marks), names, strict=True)
     return [_cell(text, entry["mean"].get(name)) for text, name in cells]
 
 

@@ -7,15 +7,13 @@ from collections.abc import Sequence
 from oddlens.evaluation.citations import SOFTWARE, model_citations, set_citations
 from oddlens.evaluation.document import MethodEntry, MetricsDocument, PublishedEntry, ResultEntry
 from oddlens.evaluation.markdown_tables import (
-    STAR,
     figure_cells,
     has_spread,
-    of_fewer,
     problem_lines,
     remark_lines,
     settings_line,
-    star_line,
 )
+from oddlens.evaluation.marks import DAGGER, STAR, marks_line, mean_marks
 from oddlens.evaluation.metric_names import columns, headings
 
 _SPREAD = r"$\pm$ is the standard deviation over the draws of the good examples"
@@ -36,6 +34,7 @@ _ESCAPES = str.maketrans(
         ">": r"\textgreater{}",
         "±": r"$\pm$",
         "↓": r"$\downarrow$",
+        "†": r"$\dagger$",
     }
 )
 
@@ -110,7 +109,7 @@ def _caption(document: MetricsDocument) -> str:
         f"Figures in percent, measured with oddlens{cite([SOFTWARE])}: {used}. Means over the categories are unweighted"
         rf"{'; ' + _SPREAD if has_spread(document) else ''}. Pixels compared at "
         f"{escaped(evaluation['pixels_compared_at'])}; AUPRO up to a false positive rate of {evaluation['aupro_limit']}."
-        f"{_line(settings_line(document))}{star_line(document)}"
+        f"{_line(settings_line(document))}{_line(marks_line(document))}"
     )
 
 
@@ -130,7 +129,7 @@ def _head(names: Sequence[str]) -> list[str]:
 
 
 def _rows(result: ResultEntry, method: MethodEntry, names: Sequence[str], sources: Sequence[str]) -> list[str]:
-    figures = [_number(cell) for cell in figure_cells(result, names, of_fewer(result))]
+    figures = [_number(cell) for cell in figure_cells(result, names, mean_marks(result))]
     rows = [_row([escaped(method["title"]) + cite(method["citations"]), str(result["shots"]), *figures])]
     for entry in result["published"]:
         if entry["percent"]:
@@ -152,14 +151,15 @@ def _published_cell(entry: PublishedEntry, name: str) -> str:
 
 
 def _number(cell: str) -> str:
-    """A cell of a table of texts, as LaTeX sets it: "92.0 ± 0.3" in mathematics, a star beside the column, a dash for what is not
+    """A cell of a table of texts, as LaTeX sets it: "92.0 ± 0.3" in mathematics, marks beside the column, a dash for what is not
     defined.
     """
     if cell == "-":
         return "--"
-    figure, star, _ = cell.partition(STAR)
+    figure = cell.rstrip(STAR + DAGGER)
+    marks = escaped(cell.removeprefix(figure))
     number = f"${figure}$".replace("±", r"\pm") if "±" in figure else figure
-    return number + (r"\rlap{*}" if star else "")
+    return number + (rf"\rlap{{{marks}}}" if marks else "")
 
 
 def _footnotes(sources: Sequence[str]) -> list[str]:

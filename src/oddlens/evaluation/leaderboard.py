@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from oddlens.evaluation.document import CategoryEntry, LeaderboardRow, MetricsDocument, ResultEntry
+from oddlens.evaluation.marks import category_marks
 from oddlens.evaluation.metric_names import Figures, columns, percent
 from oddlens.evaluation.published_roads import ROAD_METRICS
 
@@ -62,7 +63,8 @@ def _our_row(document: MetricsDocument, result: ResultEntry, entry: CategoryEntr
     model = document["methods"][result["method"]]["model"]
     shots = "zero-shot" if result["shots"] == 0 else f"{result['shots']}-shot"
     frames = entry["pictures"]["normal"] + entry["pictures"]["abnormal"]
-    figures = [percent(entry["mean"].get(name), entry["std"].get(name)) for name in names]
+    marks = category_marks(entry)
+    figures = [percent(entry["mean"].get(name), entry["std"].get(name)) + marks.get(name, "") for name in names]
     return [f"ours: {result['method']} on {model}, {shots}", f"these {frames}", "", *figures, ""]
 
 

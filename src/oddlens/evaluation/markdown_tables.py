@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from oddlens.data.problem import problems_found
 from oddlens.evaluation.document import CategoryEntry, Means, MethodEntry, MetricsDocument, ResultEntry
 from oddlens.evaluation.leaderboard import CAUTION, LEADING, leaderboards
+from oddlens.evaluation.marks import category_marks, marks_line, mean_marks
 from oddlens.evaluation.metric_names import Figures, columns, percent
-
-STAR = "*"
-FEWER = f"{STAR}: a mean over fewer categories, since the others do not define this figure."
 
 
 def summary_table(document: MetricsDocument) -> tuple[list[str], list[list[str]]]:
@@ -20,7 +18,7 @@ def summary_table(document: MetricsDocument) -> tuple[list[str], list[list[str]]
     results = [result for result in document["results"] if result["categories"]]
     names = columns(result["mean"] for result in results)
     rows = [
-        [result["dataset"], result["method"], str(result["shots"]), *figure_cells(result, names, of_fewer(result))]
+        [result["dataset"], result["method"], str(result["shots"]), *figure_cells(result, names, mean_marks(result))]
         for result in results
     ]
     return ["data set", "method", "shots", *names], rows
@@ -56,7 +54,7 @@ def preamble(document: MetricsDocument, head: Sequence[str]) -> str:
         parts.append(", `pixel_aupro_legacy` by the rule of the authors' programs")
     if "pixel_fpr95" in head:
         parts.append("; of `pixel_fpr95` less is better")
-    return "".join(parts) + ". - : not defined on this data." + settings_line(document) + star_line(document)
+    return "".join(parts) + ". - : not defined on this data." + settings_line(document) + marks_line(document)
 
 
 def title(document: MetricsDocument, result: ResultEntry) -> str:
@@ -68,18 +66,10 @@ def title(document: MetricsDocument, result: ResultEntry) -> str:
     return f"{result['dataset']}, {result['method']} on {model}, {shots}{drawn}"
 
 
-def figure_cells(entry: Means, names: Sequence[str], starred: Collection[str] = ()) -> list[str]:
-    """The figures of a result or of one of its categories; "" for one that such data does not have. starred: those with a star."""
+def figure_cells(entry: Means, names: Sequence[str], marks: Mapping[str, str]) -> list[str]:
+    """The figures of a result or of one of its categories, with their marks; "" for one that such data does not have."""
     mean, std = entry["mean"], entry["std"]
-    return [
-        percent(mean[name], std[name]) + (STAR if name in starred else "") if name in mean else "" for name in names
-    ]
-
-
-def of_fewer(result: ResultEntry) -> frozenset[str]:
-    """The figures that not all categories of a result define, so that its mean is one over fewer."""
-    counted, categories = result["categories_counted"], len(result["categories"])
-    return frozenset(name for name, count in counted.items() if 0 < count < categories)
+    return [percent(mean[name], std[name]) + marks.get(name, "") if name in mean else "" for name in names]
 
 
 def has_spread(document: MetricsDocument) -> bool:
@@ -99,11 +89,6 @@ def problem_lines(document: MetricsDocument) -> list[str]:
         for name, entry in document["datasets"].items()
         for line in problems_found(name, entry["problems"], name, entry["folders_left_out"])
     ]
-
-
-def star_line(document: MetricsDocument) -> str:
-    """What the star says, after a space; "" where no figure has one."""
-    return f" {FEWER}" if any(of_fewer(result) for result in document["results"]) else ""
 
 
 def settings_line(document: MetricsDocument) -> str:
@@ -183,16 +168,17 @@ def bare_lines(document: MetricsDocument) -> list[str]:
 
 def published_rows(result: ResultEntry, names: Sequence[str]) -> list[list[str]]:
     """Published rows of a result: category, source, then "ours / published" for each figure."""
-    ours = {entry["category"]: entry["mean"] for entry in result["categories"]}
+    ours = {entry["category"]: (entry["mean"], category_marks(entry)) for entry in result["categories"]}
     rows = []
     for entry in result["published"]:
         source = f"{entry['source']} [{entry['mark']}]"
         rows += [
-            [category, source, *_beside(names, ours[category], figures, {})]
+            [category, source, *_beside(names, *ours[category], figures, {})]
             for category, figures in entry["by_category"].items()
             if category in ours
         ]
-        rows.append(["mean", source, *_beside(names, result["mean"], entry["percent"], entry["std"])])
+        beside = _beside(names, result["mean"], mean_marks(result), entry["percent"], entry["std"])
+        rows.append(["mean", source, *beside])
     return rows
 
 
@@ -219,7 +205,7 @@ def _section(document: MetricsDocument, result: ResultEntry) -> list[str]:
         [
             entry["category"],
             f"{entry['pictures']['normal']} + {entry['pictures']['abnormal']}",
-            *figure_cells(entry, names),
+            *figure_cells(entry, names, category_marks(entry)),
         ]
         for entry in result["categories"]
     ]
@@ -227,7 +213,7 @@ def _section(document: MetricsDocument, result: ResultEntry) -> list[str]:
         f"## {title(document, result)}",
         pipe_table(
             ["category", "normal + abnormal", *names],
-            [*rows, ["mean", "", *figure_cells(result, names, of_fewer(result))]],
+            [*rows, ["mean", "", *figure_cells(result, names, mean_marks(result))]],
         ),
     ]
     remarks = undefined_lines(result) + [
@@ -264,14 +250,20 @@ def undefined_lines(result: ResultEntry) -> list[str]:
     return [f"{', '.join(categories)}: no {names}: {reason}" for (names, reason), categories in lacking.items()]
 
 
-def _beside(names: Sequence[str], ours: Figures, published: Mapping[str, float], std: Mapping[str, float]) -> list[str]:
+def _beside(
+    names: Sequence[str],
+    ours: Figures,
+    marks: Mapping[str, str],
+    published: Mapping[str, float],
+    std: Mapping[str, float],
+) -> list[str]:
     cells = []
     for name in names:
         if name not in published:
             cells.append("")
             continue
         spread = f" ± {std[name]:.1f}" if name in std else ""
-        cells.append(f"{percent(ours.get(name))} / {published[name]:.1f}{spread}")
+        cells.append(f"{percent(ours.get(name))}{marks.get(name, '')} / {published[name]:.1f}{spread}")
     return cells
 
 

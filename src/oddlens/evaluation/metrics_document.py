@@ -165,7 +165,7 @@ def _category(category: str, cells: Mapping[int | None, CellResult]) -> Category
     if len(cells) > 1 and not drawn:
         count = counted(len(any_cell.settings["references"]), "good example")
         notes.append(f"with {count} every seed picks the same ones: there is no ±")
-    return {
+    entry: CategoryEntry = {
         "category": category,
         "object_name": any_cell.settings["object_name"],
         "pictures": any_cell.counts,
@@ -190,6 +190,9 @@ def _category(category: str, cells: Mapping[int | None, CellResult]) -> Category
             for seed, cell in cells.items()
         ],
     }
+    if unseen := {score.path for cell in cells.values() for score in cell.scores if score.unseen}:
+        entry["unseen"] = len(unseen)
+    return entry
 
 
 def _differ(cells: Iterable[CellResult]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict, cast
+from typing import NotRequired, TypedDict, cast
 
 from oddlens.errors import UsageError, printable
 from oddlens.evaluation.document import MetricsDocument
@@ -44,6 +44,7 @@ class _Cell(TypedDict):
 class _Category(_Means):
     category: str
     notes: list[str]
+    unseen: NotRequired[int]
     by_seed: list[_Cell]
 
 
