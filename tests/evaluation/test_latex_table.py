@@ -100,7 +100,7 @@ def test_a_mean_over_a_category_of_which_the_mask_left_nothing_has_its_mark(docu
     assert r"& 0 & 90.0\rlap{$\dagger$} & " in text
     assert r"& 25.0\rlap{$\dagger$} \\" in text
     assert text.count("rlap") == 2
-    assert r"0.3. $\dagger$: of test images of which the mask" in text
+    assert r"0.3. $\dagger$: with test images of which the mask" in text
 
 
 def test_the_caption_says_which_settings_are_not_the_defaults(document: MetricsDocument) -> None:

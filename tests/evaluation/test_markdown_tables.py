@@ -140,7 +140,7 @@ def test_a_mean_over_a_category_of_which_the_mask_left_nothing_has_its_mark(docu
     assert cells["image_auroc"].endswith("†")
     assert "†" not in "".join(rows[1])
     text = write_table(document)
-    assert " †: of test images of which the mask of the background leaves nothing" in text
+    assert " †: with test images of which the mask of the background leaves nothing" in text
     marked = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("|") and "†" in line]
     assert marked == ["parts", "bolt", "mean"]
     result["published"] = [

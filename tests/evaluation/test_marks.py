@@ -17,7 +17,7 @@ def test_a_mean_has_the_marks_of_its_categories_and_a_star_where_it_is_over_fewe
     assert mean_marks(result) == {"ap": "*", "auroc": "†"}
     document: Any = {"results": [result]}
     assert marks_line(document).startswith(
-        " *: a mean over fewer categories, since the others do not define this figure. †: of "
+        " *: a mean over fewer categories, since the others do not define this figure. †: with "
     )
     document["results"][0]["categories"] = [seen]
     assert marks_line(document) == ""

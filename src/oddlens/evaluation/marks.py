@@ -7,8 +7,8 @@ from oddlens.evaluation.document import CategoryEntry, MetricsDocument, ResultEn
 STAR, DAGGER = "*", "†"
 _SENTENCES = {
     STAR: "a mean over fewer categories, since the others do not define this figure",
-    DAGGER: "of test images of which the mask of the background leaves nothing, so that what they score says nothing of the method: "
-    "of this category, or of one that the mean takes in, and the notes name them",
+    DAGGER: "with test images of which the mask of the background leaves nothing, so that what they score says nothing of the "
+    "method; a mean has it where one of its categories has it, and the notes name them",
 }
 
 
