@@ -303,6 +303,13 @@ def test_images_of_which_a_mask_left_nothing_are_said_once_with_their_category_a
         assert "leaves nothing of 2 of 2 test images" in (place / "out" / name).read_text(), name
     scores = [json.loads(line) for line in (place / "out" / "scores.jsonl").read_text().splitlines()]
     assert [each["unseen"] for each in scores] == [True] * 4
+    of_examples = (
+        "oddlens: set (nut), anomalydino: the mask of the background leaves nothing of the reference nut/train/good/1.png and "
+        "1 more reference, so that thresholds of the references promise nothing: give another mask_threshold (its own fits "
+        "DINOv2-small), or mask='none'"
+    )
+    done = bench(place, open_clip_folder, *options[:-3], "2", "--seeds", "0")
+    assert done.err.splitlines()[-1] == of_examples
 
 
 def test_a_stopped_run_says_that_the_same_command_goes_on(

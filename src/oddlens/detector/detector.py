@@ -222,7 +222,7 @@ class Detector(CalibratedDetector):
             )
         text = self._encode_prompts(self._object_of(object_name))
         with self.method.inference():
-            scores = self._finished(encoded, self.method.score_set(encoded.features, text))
+            scores = self._mentioned(self._finished(encoded, self.method.score_set(encoded.features, text)))
         value_range = self.fixed_range
         if math.isinf(value_range.high):
             highest = max(float(each.max()) for each in scores.maps)

@@ -24,6 +24,9 @@ from oddlens.io.inputs import Images
 from oddlens.io.loader import BATCH_SIZE
 from oddlens.methods.scoring import Array, Memory, Numbers, Scores, Text
 
+UNSEEN_BEGINS = "the mask of the background leaves nothing of "
+"""How each sentence on images that a mask took for background begins."""
+
 
 class FittedDetector(DetectorSettings):
     """A method on a model, with references (good examples) if there are some. `Detector` is what it is used by."""
@@ -146,11 +149,11 @@ class FittedDetector(DetectorSettings):
             return Fit(fitted, None)
         if kept is not None:
             return Fit(fitted, kept.calibration.at(self._rates))
-        unseen: list[str] = []
+        held_out: list[bool] = []
 
         def good_images() -> Iterator[tuple[str, float, NDArray[np.float32]]]:
             for batch, scores in parts:
-                unseen.extend(source for number, source in enumerate(batch.sources) if is_unseen(scores, number))
+                held_out.extend(is_unseen(scores, number) for number in range(len(batch)))
                 yield from self._good_images(batch, scores)
 
         # The score of a region of interest is a value of the map.
@@ -158,9 +161,18 @@ class FittedDetector(DetectorSettings):
         made = calibrate_on(
             "leave-one-out", good_images(), self._rates, object_name=object_name, unguaranteed=unguaranteed
         )
-        if unseen and not unguaranteed:
-            made = replace(made, unguaranteed=f"the mask of the background leaves nothing of {_named(unseen)}")
-        return Fit(fitted, made)
+        unseen = tuple(number for number, nothing in enumerate(held_out) if nothing)
+        if unseen:
+            names = [references.sources[number] for number in unseen]
+            warnings.warn(unseen_references(names, self.method.card.unseen_remedy), OddlensWarning, stacklevel=2)
+            if not unguaranteed:
+                made = replace(made, unguaranteed=f"{UNSEEN_BEGINS}{_named(names)}")
+        return Fit(fitted, made, unseen)
+
+    def unseen_references(self, object_name: str) -> tuple[int, ...]:
+        """The numbers of the references of which the mask leaves nothing. Raises as `memory_for`."""
+        fit = self._fit(object_name)
+        return () if fit is None else fit.unseen
 
     def keep_fit(self, calibration: Calibration | None, values: Mapping[str, Numbers] | None) -> None:
         """Take from a station what the references score, each held against the others, and what their memory keeps beside them.
@@ -205,7 +217,8 @@ class FittedDetector(DetectorSettings):
     def _scores(self, encoded: EncodedBatch, object_name: str) -> Scores[Numbers]:
         """The scores and maps of a batch."""
         fit = self._fit(object_name)
-        return self._score_batch(encoded, self._encode_prompts(object_name), None if fit is None else fit.memory)
+        text = self._encode_prompts(object_name)
+        return self._mentioned(self._score_batch(encoded, text, None if fit is None else fit.memory))
 
     def _score_batch(self, encoded: EncodedBatch, text: Text, memory: Memory | None) -> Scores[Numbers]:
         with self.method.inference():
@@ -214,14 +227,18 @@ class FittedDetector(DetectorSettings):
     def _finished(self, encoded: EncodedBatch, scores: Scores[Array]) -> Scores[Numbers]:
         """What is made of a method's scores and maps, for images and for references alike: all scores pass here."""
         finished = joined_scores(scores_to_numpy(scores), encoded, self.fixed_range.low)
-        if finished.unseen is not None and (count := int(finished.unseen.sum())):
+        return finished if self._roi is None else within(finished, self._roi, self.fixed_range.low)
+
+    def _mentioned(self, scores: Scores[Numbers]) -> Scores[Numbers]:
+        """The scores of images, after a warning where a mask leaves nothing of some. References have their own: see `_fitted`."""
+        if scores.unseen is not None and (count := int(scores.unseen.sum())):
             warnings.warn(
-                f"the mask of the background leaves nothing of {counted(count, 'image')}, so that no verdict has a basis there: "
+                f"{UNSEEN_BEGINS}{counted(count, 'image')}, so that no verdict has a basis there: "
                 f"give {self.method.card.unseen_remedy}",
                 OddlensWarning,
                 stacklevel=2,
             )
-        return finished if self._roi is None else within(finished, self._roi, self.fixed_range.low)
+        return scores
 
     def _good_images(
         self, encoded: EncodedBatch, scores: Scores[Numbers]
@@ -258,6 +275,11 @@ def _ready(references: EncodedBatch) -> EncodedBatch:
 def is_unseen(result: Scores[Numbers], number: int) -> bool:
     """Whether the method looked at nothing of an image of a batch."""
     return result.unseen is not None and bool(result.unseen[number])
+
+
+def unseen_references(names: Sequence[str], remedy: str) -> str:
+    """The sentence on references of which a mask leaves nothing. remedy: what to give, from the card of the method."""
+    return f"{UNSEEN_BEGINS}{_named(names)}, so that thresholds of the references promise nothing: give {remedy}"
 
 
 def _named(references: Sequence[str]) -> str:

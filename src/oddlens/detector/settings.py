@@ -30,10 +30,13 @@ _KEPT_FITS = 64
 
 
 class Fit(NamedTuple):
-    """What the references are for one object: the memory bank that images are scored with, and the calibration from two on."""
+    """What the references are for one object: the memory bank that images are scored with, the calibration from two on, and of
+    which references a mask leaves nothing, as far as they were held against each other.
+    """
 
     memory: Memory
     calibration: Calibration | None
+    unseen: tuple[int, ...] = ()
 
 
 class KeptFit(NamedTuple):

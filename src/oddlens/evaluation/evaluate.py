@@ -111,6 +111,8 @@ class CategoryScorer:
                 first += len(part)
         for cell in (cell for of_job in open_cells for cell in of_job if cell.scores_set):
             cell.predict_set()
+        for cell in (cell for of_job in open_cells for cell in of_job):
+            cell.look_at_examples()
         return [{cell.variant: cell.findings for cell in of_job} for of_job in open_cells]
 
     def _maps(self, folder: Path | None, name: str) -> MapFile:
@@ -168,6 +170,11 @@ class _OpenCell:
         else:
             detections = self._detector.predict(encoded, self._job.object_name, **self._alone)
         return Found(detections, waited + encoded.seconds, time.perf_counter() - started)
+
+    def look_at_examples(self) -> None:
+        """Note of which good examples a mask leaves nothing: their scores give the thresholds."""
+        if not self._alone:
+            self.findings.unseen_examples = self._detector.unseen_references(self._job.object_name)
 
     def predict_set(self) -> None:
         """Add all test images, scored beside each other."""

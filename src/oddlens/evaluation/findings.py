@@ -34,6 +34,7 @@ class CellFindings:
     Attributes:
         value_range: As above; it may follow from the images.
         written: Where raw maps are written, in OUT; None: nowhere.
+        unseen_examples: The numbers of the good examples of which the method's mask leaves nothing.
         encoding: Seconds that the features of these images took.
         scoring: Seconds that all else took.
     """
@@ -43,6 +44,7 @@ class CellFindings:
     ) -> None:
         self.value_range = value_range
         self.written: str | None = None
+        self.unseen_examples: tuple[int, ...] = ()
         self.encoding = self.scoring = 0.0
         self._evaluator = Evaluator(maps, protocol)
         self._alone = alone
@@ -60,6 +62,7 @@ class CellFindings:
     def merge(self, other: CellFindings) -> None:
         """Add what the images after these gave; its file of maps is closed."""
         self._evaluator.merge(other._evaluator)
+        self.unseen_examples = other.unseen_examples
         self._parts += other._parts
         self._thresholds = other._thresholds
         self.encoding += other.encoding
@@ -79,7 +82,8 @@ class CellFindings:
         fixed = self.value_range.low, self.value_range.high
         if self._as_set:
             result.notes = (*result.notes, f"scored as one set of {len(records)} test images, without good examples")
-        unseen = unseen_notes(result.scores, job.detector.card.unseen_remedy)
+        wiped_out = [job.source.relative(examples[number]) for number in self.unseen_examples]
+        unseen = unseen_notes(result.scores, wiped_out, job.detector.card.unseen_remedy)
         result.notes = (*result.notes, *unseen, *seen_before(job, examples))
         result.evaluated_at = None if job.protocol.full_size else maps[0].shape
         result.value_range = colour_range(self._evaluator.median, best["pixel"], fixed)

@@ -65,6 +65,7 @@ def test_a_good_example_is_known_in_all_its_positions(open_clip_folder: Path, pi
     assert known < plain
 
 
+@pytest.mark.filterwarnings("ignore:the mask of the background leaves nothing of the reference")
 def test_the_object_decides_whether_there_is_a_mask(open_clip_folder: Path, pictures: Pictures) -> None:
     detector = load(open_clip_folder, mask_threshold=1e6).add_references(pictures[4:6])
     assert detector.detect(pictures[0], "part")[0].score > 0
@@ -89,6 +90,22 @@ def test_an_image_of_which_the_mask_leaves_nothing_is_for_review_and_promised_no
     assert made is not None
     assert "promises no false-alarm rate: the mask of the background" in made.promise
     assert "of the reference image 1 and 3 more references" in made.promise
+
+
+def test_good_examples_of_which_the_mask_leaves_nothing_are_said_once(
+    open_clip_folder: Path, pictures: Pictures
+) -> None:
+    detector = load(open_clip_folder, mask_threshold=1e6).add_references(pictures[4:8])
+    with pytest.warns(OddlensWarning) as said:
+        detector.detect([pictures[0], pictures[0]], "screw")
+    assert [str(each.message) for each in said] == [
+        "the mask of the background leaves nothing of the reference image 1 and 3 more references, so that thresholds of the "
+        "references promise nothing: give another mask_threshold (its own fits DINOv2-small), or mask='none'",
+        "the mask of the background leaves nothing of 2 images, so that no verdict has a basis there: give another mask_threshold "
+        "(its own fits DINOv2-small), or mask='none'",
+    ]
+    assert detector.unseen_references("screw") == (0, 1, 2, 3)
+    assert detector.unseen_references("part") == ()
 
 
 @pytest.mark.filterwarnings("ignore:the mask of the background leaves nothing")
