@@ -254,3 +254,22 @@ def test_postgresql_that_is_stopped_and_started(postgres: Postgres, tmp_path: Pa
     assert history.get(first.id) == first
     assert history.add(new(1)).id > first.id
     history.close()
+
+
+def test_today_begins_at_midnight_of_this_machine(history: History) -> None:
+    midnight = datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+    for time in (midnight - timedelta(milliseconds=1), midnight, midnight + timedelta(milliseconds=1)):
+        history.add(new(time=time))
+    history.add(new(time=midnight, station="line-4"))
+    assert history.today("line-3")["ng"] == 2
+
+
+def test_the_last_images_are_those_that_were_inspected_and_are_kept(history: History) -> None:
+    kept = [history.pictures.put(b"\x89PNG\r\n\x1a\n" + bytes([number])) for number in range(3)]
+    numbers = [history.add(new(minutes, digest=digest)).id for minutes, digest in enumerate(kept)]
+    history.add(new(3))  # whose image is gone
+    history.add(new(4, digest=kept[0], error="it is damaged", map_digest=None))
+    paths = [history.pictures.path(each) for each in kept]
+    assert history.last_images("line-3", 10) == list(zip(numbers, paths, strict=True))[::-1]
+    assert history.last_images("line-3", 3) == [(numbers[2], paths[2])]
+    assert history.last_images("line-4", 10) == []

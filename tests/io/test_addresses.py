@@ -2,7 +2,7 @@
 
 import pytest
 
-from oddlens.io.addresses import is_loopback, shown_address
+from oddlens.io.addresses import is_loopback, name_of, shown_address
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,18 @@ def test_this_machine(host: str) -> None:
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "localhost.example.com", "line-3", ""])
 def test_other_machines(host: str) -> None:
     assert not is_loopback(host)
+
+
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [
+        ("line-pc", "line-pc"),
+        ("line-pc:8000", "line-pc"),
+        ("10.0.0.8:80", "10.0.0.8"),
+        ("[::1]", "[::1]"),
+        ("[fe80::1]:8000", "[fe80::1]"),
+        ("", ""),
+    ],
+)
+def test_a_name_without_its_port(host: str, name: str) -> None:
+    assert name_of(host) == name

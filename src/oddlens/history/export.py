@@ -76,6 +76,14 @@ def archive(history: History, which: Filter) -> Iterator[bytes]:
     yield out.taken()
 
 
+FORMATS: dict[str, tuple[str, Callable[[History, Filter], Iterator[bytes]]]] = {
+    "csv": ("text/csv; charset=utf-8", table),
+    "jsonl": ("application/jsonl", json_lines),
+    "zip": ("application/zip", archive),
+}
+"""By the ending of a file's name: the media type, and what writes it."""
+
+
 def _entry(name: str, time: datetime, compression: int = zipfile.ZIP_STORED) -> zipfile.ZipInfo:
     """A file in a zip, which knows no time before 1980: a machine whose clock was never set inspects in 1970."""
     info = zipfile.ZipInfo(name, max(time.timetuple()[:6], (1980, 1, 1, 0, 0, 0)))

@@ -147,6 +147,11 @@ class History:
         wanted = select(_ROW.outcome, func.count()).where(*which.conditions()).group_by(_ROW.outcome)
         return _counts(self._rows(wanted))
 
+    def today(self, station: str) -> Mapping[str, int]:
+        """How many of a station's inspections of today, where the program runs, have which outcome."""
+        midnight = datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+        return self.count(Filter(station=station, since=midnight))
+
     def count_by_hour(self, station: str, since: datetime | None = None) -> list[tuple[datetime, dict[str, int]]]:
         """Of each hour, its beginning and how many inspections had which outcome; hours without any are left out."""
         hour = _ROW.time // _HOUR
@@ -187,6 +192,12 @@ class History:
         """A station's last inspections, the newest first."""
         with self._connection() as connection:
             return _page(connection, Filter(station=station), None, limit)[0]
+
+    def last_images(self, station: str, limit: int) -> list[tuple[int, Path]]:
+        """Of a station's last inspections the numbers and files of those whose image is kept, without those that failed."""
+        latest = [each for each in self.latest(station, limit) if each.detection is not None]
+        found = ((each.id, self.pictures.path(each.digest)) for each in latest)
+        return [(number, path) for number, path in found if path is not None]
 
     def known(self, station: str, digest: str, origin: str) -> bool:
         """Whether the station inspected this content, from this origin, before."""

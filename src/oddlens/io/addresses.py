@@ -70,6 +70,16 @@ def bound(host: str, port: int) -> socket.socket:
     return found
 
 
+def name_of(host: str) -> str:
+    """The name or address in "name:port", an address of IPv6 in its brackets.
+
+    Examples:
+        >>> name_of("line-pc:8000"), name_of("[::1]:8000")
+        ('line-pc', '[::1]')
+    """
+    return host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]
+
+
 def is_loopback(host: str) -> bool:
     """Whether a name or an address leads to this machine only."""
     try:

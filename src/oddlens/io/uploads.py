@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from oddlens.errors import ImageError, TooLargeError, UsageError
+from oddlens.errors import ImageError, TooLargeError, UsageError, printable
 from oddlens.io.images import Picture, checked_limit, read_image
+
+LONGEST_SOURCE = 200
+"""Letters of what a client calls an image."""
 
 _TOGETHER = 4
 """All images of one request may have so many times the pixels that a single one may have: they are in memory together."""
@@ -19,6 +22,12 @@ class Upload:
 
     source: str
     data: bytes
+
+
+def source_name(given: str | None) -> str:
+    """What a client calls an image: the last part of a path in the form of any system, on one line, of bounded length."""
+    name = PurePosixPath((given or "").replace("\\", "/")).name
+    return printable(name)[-LONGEST_SOURCE:] or "image"
 
 
 def read_upload(file: Upload, max_megapixels: float | None, name: str | None = None) -> Picture:

@@ -26,7 +26,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from oddlens.errors import one_line, shortened
-from oddlens.io.addresses import is_loopback
+from oddlens.io.addresses import is_loopback, name_of
 from oddlens.service.json_answer import JsonAnswer
 from oddlens.service.settings import ServeSettings
 
@@ -123,10 +123,10 @@ class Guard:
     def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
         """The answer to a request that may not come in; None for one that may."""
         host = headers.get("host", "")
-        if not self._knows(_name(host)):
+        if not self._knows(name_of(host)):
             return refused(
                 400,
-                f"this service is not called {shortened(_name(host))}: use its address, or start it with --allow-host NAME",
+                f"this service is not called {shortened(name_of(host))}: use its address, or start it with --allow-host NAME",
             )
         if scope["method"] not in SAFE_METHODS:
             origin = headers.get("origin")
@@ -200,11 +200,6 @@ class _Body:
             self.is_refused = True
             raise
         return message
-
-
-def _name(host: str) -> str:
-    """The name or address in "name:port"."""
-    return host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]
 
 
 def refused(status: int, sentence: str, headers: Mapping[str, str] | None = None, **more: object) -> JsonAnswer:

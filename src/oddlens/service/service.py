@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import ParamSpec, TypeVar
@@ -12,7 +11,6 @@ from typing import ParamSpec, TypeVar
 from anyio import CapacityLimiter, to_thread
 
 from oddlens.errors import OddlensError
-from oddlens.history.filters import Filter
 from oddlens.history.history import History
 from oddlens.history.records import AuditEntry
 from oddlens.history.retention import Keeper
@@ -45,13 +43,6 @@ class OutdatedError(OddlensError):
             "look at what is new, then decide again; nothing was changed"
         )
         self.version = version
-
-
-@dataclass
-class Note:
-    """What is being changed, in words, for the audit log."""
-
-    what: str = ""
 
 
 class Service:
@@ -132,11 +123,11 @@ class Service:
         return await self.job(decided)
 
     @contextmanager
-    def changing(self, station: Station, who: str | None, what: str = "") -> Iterator[Note]:
+    def changing(self, station: Station, who: str | None, what: str) -> Iterator[None]:
         """A station is changed within: the audit log gets what it was and what it is, and all who listen are told."""
-        note, before = Note(what), self.essence(station)
-        yield note
-        self.audit(station, who, note.what, before, self.essence(station))
+        before = self.essence(station)
+        yield
+        self.audit(station, who, what, before, self.essence(station))
         self.say_changed(station)
 
     def audit(self, station: Station, who: str | None, what: str, before: object, after: object) -> None:
@@ -169,12 +160,7 @@ class Service:
         """A station as JSON."""
         return station.to_dict() | {
             "paused": station.paused,
-            "today": self.history.count(Filter(station=station.name, since=midnight())),
+            "today": self.history.today(station.name),
             "queue": self.inspector.waiting_for(station.name),
             "lost": self.sources.lost(station.name),
         }
-
-
-def midnight() -> datetime:
-    """When today began, where the service runs."""
-    return datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)

@@ -8,35 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from oddlens.calibration import Vetting, vet
 from oddlens.detector import Detector
 from oddlens.errors import UsageError, check_name
 from oddlens.io.uploads import Upload, pictures_of, read_upload
 from oddlens.service.stations import Station
 from oddlens.station import locked, read_station, write_station
 from oddlens.station.changes import Wanted, changed, differences
-from oddlens.station.feedback import read_feedback
-from oddlens.teaching.calibrating import (
-    Seen,
-    calibrate_station,
-    check_count,
-    held_against,
-    observe_line,
-    observe_references,
-    of_references,
-)
 from oddlens.teaching.changing import asked_otherwise
 from oddlens.teaching.learn import Lesson
-from oddlens.teaching.references import accept_new, change_references
-from oddlens.teaching.report import Document, calibration_document, refuse_doubtful, rows_of, turned
+from oddlens.teaching.looked_at import On, calibrated_on, made_of, with_other_references
+from oddlens.teaching.report import Document, calibration_document, refuse_doubtful, turned
 from oddlens.teaching.trial import try_image, zero_shot
 
 if TYPE_CHECKING:
     from oddlens.service.service import Service
-
-On = Literal["references", "learning", "files"]
 
 LOOKED_AGAIN = 50
 """The last images, on which a change is tried before it is made."""
@@ -49,28 +36,14 @@ def make_station(
     folder = service.stations.new_folder(name)
     check_name("the object name", object_name)
     pictures = pictures_of(files, service.settings.limits.max_megapixels)
-    vetted: list[Vetting] = []
-
-    def look(found: Sequence[Vetting]) -> None:
-        vetted.extend(found)
-        for each in found:
-            refuse_doubtful(each, accept)
-
-    detector = of_references(pictures, object_name, service.settings.runtime, look)
+    detector, found = made_of(pictures, object_name, service.settings.runtime, accept)
     with locked(folder, new=True):
-        write_station(
-            detector.to_state(), folder, verb="create", what=f"made of {len(pictures)} references on the page"
-        )
+        write_station(detector.to_state(), folder, verb="create", what=f"{found.what} on the page")
     service.thumbnails.add(pictures)
     station = service.stations.add(folder)
-    service.audit(station, who, f"made of {len(pictures)} references", None, service.essence(station))
+    service.audit(station, who, found.what, None, service.essence(station))
     service.say_changed(station)
-    thresholds = station.loaded().thresholds
-    return {
-        "station": service.describe(station),
-        "vetting": [row for each in vetted for row in rows_of(each)],
-        "sentences": [each.sentence for each in vetted] + ([thresholds.promise] if thresholds.promise else []),
-    }
+    return {"station": service.describe(station)} | found.to_dict()
 
 
 def change_station(
@@ -79,17 +52,17 @@ def change_station(
     """Thresholds by hand or at rates, the object, names of defects."""
     if object_name is not None:
         check_name("the object name", object_name)
-    with service.changing(station, who) as note:
-        before = state = read_station(station.folder)
-        said: list[str] = []
-        if object_name is not None:
-            state, said, _ = asked_otherwise(station.folder, station.opened(), state, object_name=object_name)
-        state = changed(state, wanted)
-        said += differences(before, state)
-        if not said:
-            raise UsageError("nothing is changed: all of it is so already")
-        note.what = ", ".join(said)
-        write_station(state, station.folder, verb="set", what=note.what)
+    before = state = read_station(station.folder)
+    said: list[str] = []
+    if object_name is not None:
+        state, said, _ = asked_otherwise(station.folder, station.opened(), state, object_name=object_name)
+    state = changed(state, wanted)
+    said += differences(before, state)
+    if not said:
+        raise UsageError("nothing is changed: all of it is so already")
+    what = ", ".join(said)
+    with service.changing(station, who, what):
+        write_station(state, station.folder, verb="set", what=what)
 
 
 def teach_references(
@@ -103,22 +76,13 @@ def teach_references(
 ) -> Document:
     """Add and remove references; or say what that would change. Raises `DoubtfulError` for a doubtful one that is new."""
     detector = station.opened()
-    known = () if detector.references is None else detector.references.digests
-    flagged = read_feedback(station.folder).joining
     pictures = pictures_of(files, service.settings.limits.max_megapixels)
-    said = change_references(detector, pictures, leaving, flagged)
-    rows: list[Document] = []
-    if files and detector.references is not None and len(detector.references) > 1:
-        vetting = vet(detector.observe(looks=False))
-        rows = rows_of(vetting)
-        if not dry_run:
-            refuse_doubtful(vetting, accept, known)
-            accept_new(detector, vetting, known)
-    answer: Document = {"sentences": said, "vetting": rows, "turned": _turned(service, station, detector)}
+    found = with_other_references(detector, station.folder, pictures, leaving, None if dry_run else accept)
+    answer = found.to_dict() | {"turned": _turned(service, station, detector)}
     if dry_run:
         return answer | {"version": None}
-    with service.changing(station, who, " ".join(said)):
-        write_station(detector.to_state(), station.folder, verb="references", what=" ".join(said))
+    with service.changing(station, who, found.what):
+        write_station(detector.to_state(), station.folder, verb="references", what=found.what)
     service.thumbnails.add(pictures)
     return answer | {"version": station.loaded().version}
 
@@ -134,22 +98,11 @@ def calibrate(
 ) -> Document:
     """Set the thresholds by the references, by the sample of the line, or by other good images. Raises `DoubtfulError`."""
     detector = station.opened()
-    if on == "references":
-        seen = observe_references(detector, station.folder)
-    elif on == "learning":
-        seen = observe_line(detector, station.folder)
-    else:
-        seen = Seen(detector.observe(pictures_of(files, service.settings.limits.max_megapixels)))
-    check_count(seen)
-    vetting = vet(seen.images)
-    known = () if detector.accepted is None else detector.accepted.names
-    refuse_doubtful(vetting, {*accept, *known})
-    earlier = held_against(read_station(station.folder).thresholds_in_force, seen)
-    calibrate_station(detector, station.folder, seen, *rates)
-    with service.changing(station, who, f"calibrated on {seen.what}"):
-        write_station(detector.to_state(), station.folder, verb="calibrate", what=f"calibrated on {seen.what}")
-    said = [*seen.said, *([] if earlier is None else [earlier.sentence])]
-    return calibration_document(detector, station.folder) | {"vetting": rows_of(vetting), "sentences": said}
+    pictures = pictures_of(files, service.settings.limits.max_megapixels)
+    found = calibrated_on(on, detector, station.folder, pictures, accept, rates)
+    with service.changing(station, who, found.what):
+        write_station(detector.to_state(), station.folder, verb="calibrate", what=found.what)
+    return calibration_document(detector, station.folder) | found.to_dict()
 
 
 def learn(
@@ -182,11 +135,7 @@ def learn(
 
 def _turned(service: Service, station: Station, new: Detector) -> list[Document]:
     """The last kept images of which a new version says something else than the one in force."""
-    kept = [
-        (each.id, path)
-        for each in service.history.latest(station.name, LOOKED_AGAIN)
-        if each.detection is not None and (path := service.history.pictures.path(each.digest)) is not None
-    ]
+    kept = service.history.last_images(station.name, LOOKED_AGAIN)
     return [each._asdict() for each in turned(station.loaded().detector, new, kept)]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 from fastapi import Depends, HTTPException, Query, Request
@@ -13,17 +13,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 from starlette.datastructures import FormData, UploadFile
 from starlette.responses import FileResponse, Response
 
-from oddlens.errors import check_name, printable, shortened
+from oddlens.errors import check_name, shortened
 from oddlens.io.strict_json import DoubleFieldError, parse_json
-from oddlens.io.uploads import Upload
+from oddlens.io.uploads import Upload, source_name
 from oddlens.service.service import Service
 from oddlens.service.stations import Station
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
-
-LONGEST_SOURCE = 200
-"""Letters of what a client calls an image."""
 
 
 def service_of(request: Request) -> Service:
@@ -114,12 +111,6 @@ def file_answer(request: Request, path: Path, media_type: str, download: str | N
     if request.headers.get("if-none-match") == headers["ETag"]:
         return Response(status_code=304, headers=headers)
     return FileResponse(path, media_type=media_type, filename=download, headers=headers)
-
-
-def source_name(given: str | None) -> str:
-    """What a client calls an image: the last part of a path in the form of any system, on one line, of bounded length."""
-    name = PurePosixPath((given or "").replace("\\", "/")).name
-    return printable(name)[-LONGEST_SOURCE:] or "image"
 
 
 @asynccontextmanager

@@ -10,8 +10,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from oddlens.errors import OddlensError, UsageError
-from oddlens.io.uploads import Upload
-from oddlens.service.api.answers import TheService, TheStation, form_of, kind_of, source_name, uploads
+from oddlens.io.uploads import Upload, source_name
+from oddlens.service.api.answers import TheService, TheStation, form_of, kind_of, uploads
 from oddlens.service.inspector import BusyError, Inspector, LateError
 from oddlens.service.json_answer import JsonAnswer
 from oddlens.service.stations import Station

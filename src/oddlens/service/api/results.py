@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Literal, get_args
 
@@ -20,12 +19,6 @@ from oddlens.service.api.answers import TheService, TheStation, file_answer
 from oddlens.station.feedback import Said
 
 router = APIRouter(tags=["results"])
-
-_FORMATS: dict[str, tuple[str, Callable[[History, Filter], Iterator[bytes]]]] = {
-    "csv": ("text/csv; charset=utf-8", export.table),
-    "jsonl": ("application/jsonl", export.json_lines),
-    "zip": ("application/zip", export.archive),
-}
 
 _Since = Annotated[datetime | None, Query(description="From this time on; without a zone it is in UTC")]
 
@@ -105,7 +98,7 @@ def get_export(
 ) -> StreamingResponse:
     """zip: the table, the lines, and the images that are kept."""
     history.find(which, limit=1)  # what cannot be read is said before the answer begins
-    media_type, write = _FORMATS[format]
+    media_type, write = export.FORMATS[format]
     name = f'attachment; filename="oddlens-results.{format}"'
     return StreamingResponse(write(history, which), media_type=media_type, headers={"Content-Disposition": name})
 

@@ -18,6 +18,7 @@ from oddlens.service import teach
 from oddlens.service.api import answers
 from oddlens.service.api.answers import Body, Seen, StrictRoute, TheService, TheStation, Who
 from oddlens.station.feedback import Judged, Said
+from oddlens.teaching.looked_at import On
 from oddlens.teaching.report import calibration_document
 
 router = APIRouter(route_class=StrictRoute)
@@ -38,7 +39,7 @@ class Remark(Body):
 class Rates(Body):
     """On what to calibrate, and at which rates."""
 
-    on: teach.On = "references"
+    on: On = "references"
     false_alarm_rate: float | None = None
     review_rate: float | None = None
     accept: Sequence[str] = ()
@@ -120,13 +121,8 @@ async def post_calibration(
     files: list[Upload] = []
     if answers.kind_of(request) == "multipart/form-data":
         async with answers.form_of(request) as form:
-            given = {
-                "on": answers.text(form, "on") or "files",
-                "false_alarm_rate": answers.text(form, "false_alarm_rate"),
-                "review_rate": answers.text(form, "review_rate"),
-                "accept": answers.texts(form, "accept"),
-                "who": answers.who_of(form),
-            }
+            texts = {name: answers.text(form, name) for name in ("on", "false_alarm_rate", "review_rate", "who")}
+            given = texts | {"on": texts["on"] or "files", "accept": answers.texts(form, "accept")}
             files = await answers.uploads(form) if given["on"] == "files" else []
         wanted = _checked(given, strict=False)
     else:
