@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from oddlens.data import contents
-from oddlens.data.contents import Contents, files_of, training_hashes
+from oddlens.data.contents import Contents, TrainingImages, files_of
 from oddlens.data.record import Record
 
 
@@ -31,16 +31,23 @@ def test_each_file_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     real = contents.file_hash
     monkeypatch.setattr(contents, "file_hash", lambda path: read.append(path) or real(path))
     known = Contents()
-    assert known.hashes([*files, files[0]]) == known.hashes([files[0], *files]) == [short(b"one")] * 3
+    seen: list[int] = []
+    assert known.hashes([*files, files[0]], seen.append) == known.hashes([files[0], *files]) == [short(b"one")] * 3
     assert sorted(read) == files
+    assert seen == [1, 1]
+    training = TrainingImages([*files, files[0]])
+    assert len(training) == 2
+    assert training.sha256(seen.append) == training.sha256(seen.append) == short(b"one")
+    assert sorted(read) == sorted(2 * files)
+    assert seen == [1] * 4
 
 
 def test_a_training_keeps_each_once_sorted_and_none_of_a_file_that_is_gone(tmp_path: Path) -> None:
     files = [tmp_path / f"{number}.png" for number in range(4)]
     for file, content in zip(files, (b"one", b"two", b"one"), strict=False):
         file.write_bytes(content)
-    assert training_hashes(files) == " ".join(sorted([short(b"one"), short(b"two")]))
-    assert training_hashes([]) == ""
+    assert TrainingImages(files).sha256() == " ".join(sorted([short(b"one"), short(b"two")]))
+    assert TrainingImages([]).sha256() == ""
 
 
 def test_the_files_of_a_record_are_all_that_its_figures_depend_on(tmp_path: Path) -> None:

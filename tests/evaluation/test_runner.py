@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import oddlens
-from oddlens.data.contents import training_hashes
+from oddlens.data.contents import TrainingImages, files_of
 from oddlens.errors import DiskError, UsageError
 from oddlens.evaluation import Benchmark, CellResult, Job, Key, ObjectNames, Plan, Protocol, Variant, runner, variants
 from oddlens.evaluation.cell_results import write_cell
@@ -104,6 +104,15 @@ def test_without_resume_everything_is_measured_again(
     again = Benchmark(make_plan(small_set, open_clip_folder, names=ObjectNames("part")), finished.out)
     again.open(resume=False)
     assert again.pending == 12
+
+
+def test_opening_reports_each_file_that_it_reads_once(
+    finished: Benchmark, small_set: Path, open_clip_folder: Path
+) -> None:
+    again, heard = Benchmark(make_plan(small_set, open_clip_folder), finished.out), list[tuple[int, int]]()
+    again.open(hashed=lambda *seen: heard.append(seen))
+    files = {file for source in again.plan.sources for record in source.tests() for file in files_of(record)}
+    assert heard == [(done + 1, len(files)) for done in range(len(files))]
 
 
 def test_maps_that_are_missing_are_made_by_measuring_again(
@@ -286,7 +295,7 @@ def test_test_images_that_weights_were_trained_on_are_said_before_and_in_their_c
     small_set: Path, open_clip_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     learned = (small_set / "bolt" / "test" / "good" / "001.png", small_set / "bolt" / "train" / "good" / "001.png")
-    training = TrainedOn(("bolts",), frozenset(training_hashes(learned).split()))
+    training = TrainedOn(("bolts",), frozenset(TrainingImages(learned).sha256().split()))
     monkeypatch.setattr("oddlens.evaluation.plan.trained_on", lambda detector: training)
     run = run_whole(make_plan(small_set, open_clip_folder, [0]), tmp_path / "out")
     said = "the weights of winclip were trained on 1 of {} test images (bolt/test/good/001.png): measure them on another data set"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from oddlens.data import manifest_hash
-from oddlens.data.contents import Contents, training_hashes
+from oddlens.data.contents import Contents, TrainingImages
 from oddlens.data.named import NamedDataset, open_sources
 from oddlens.evaluation.trained_on import TrainedOn, trained_on
 from tests.evaluation.tiny_set import write_set
@@ -46,7 +46,7 @@ def seen(training: TrainedOn, path: Path) -> list[str]:
 def learned(tmp_path: Path) -> TrainedOn:
     """Weights trained on the test images of the bolts among parts, opened alone."""
     bolts = opened(write_set(tmp_path / "parts") / "bolt")
-    hashes = training_hashes(record.image for record in bolts.tests())
+    hashes = TrainingImages(record.image for record in bolts.tests()).sha256()
     data = {"name": "bolt", "data_sha256": manifest_hash(bolts.dataset), "split": "test", "images_sha256": hashes}
     return told(tmp_path, data)
 

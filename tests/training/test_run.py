@@ -11,8 +11,10 @@ import torch
 
 import oddlens
 from oddlens.backbone.backbone import Backbone
+from oddlens.data import contents
 from oddlens.data.manifest import manifest_hash
 from oddlens.errors import OddlensError, UsageError
+from oddlens.io.hashes import file_hash
 from oddlens.methods.anomaly_clip.recipe import AnomalyCLIPRecipe
 from oddlens.methods.april_gan.recipe import AprilGANRecipe
 from oddlens.methods.registry import method_card
@@ -169,6 +171,20 @@ def test_a_checkpoint_of_other_settings_is_kept_unless_it_may_be_replaced(
     make("april-gan", backbone, sets, out, seed=3, overwrite=True).run(heard.reporter)
     assert heard.sentences[0] == f"{checkpoint_file(out)} is of another training: starting over"
     assert any("epoch 1/2" in sentence for sentence in heard.sentences)
+
+
+def test_images_are_hashed_once_with_reports_and_not_where_nothing_is_left_to_do(
+    backbone: Backbone, sets: Sets, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+    monkeypatch.setattr(contents, "file_hash", lambda path: read.append(path) or file_hash(path))
+    out, heard = tmp_path / "w.safetensors", Heard()
+    for _ in range(2):
+        make("april-gan", backbone, tuple(map(replace, sets)), out, epochs=1).run(heard.reporter)
+    files = {sample.record.image for each in sets for sample in each.samples}
+    assert sorted(read) == sorted(files)
+    hashing = [stage for stage in heard.stages if stage[0] == "hashing images"]
+    assert hashing == [("hashing images", done + 1, len(files)) for done in range(len(files))]
 
 
 def test_weights_are_replaced_only_where_that_is_wanted(backbone: Backbone, sets: Sets, tmp_path: Path) -> None:

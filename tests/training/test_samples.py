@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lab.synthetic import write_mvtec
-from oddlens.data.contents import training_hashes
+from oddlens.data.contents import TrainingImages
 from oddlens.data.named import open_sources
 from oddlens.data.object_names import ObjectNames
 from oddlens.errors import DataError
@@ -33,7 +33,7 @@ def test_it_keeps_hashes_of_the_images_that_it_learns_from(data: Path, tmp_path:
     (data / "lid" / "ground_truth" / "spot" / "2_mask.png").unlink()
     (samples,) = gather(data)
     hashes = samples.metadata()["images_sha256"]
-    assert hashes == training_hashes(sample.record.image for sample in samples.samples)
+    assert hashes == TrainingImages(sample.record.image for sample in samples.samples).sha256()
     assert len(str(hashes)) == 17 * len(samples) - 1
     shutil.copytree(data, tmp_path / "elsewhere")
     (same,) = gather(tmp_path / "elsewhere")

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from oddlens.data.contents import training_hashes
+from oddlens.data.contents import TrainingImages
 from oddlens.data.dataset import Dataset
 from oddlens.data.open import open_dataset
 from oddlens.errors import DataError
@@ -98,7 +98,7 @@ class TestRecords:
         told = scenes.metadata()
         assert (told["name"], told["layout"], told["frames"]) == ("camvid_ood", "camvid-ood", 204)
         images = [record.image for record in dataset if record.split in ("train", "unlabelled")]
-        assert told["images_sha256"] == training_hashes(images)
+        assert told["images_sha256"] == TrainingImages(images).sha256()
 
     def test_a_set_without_class_labels_is_refused(self, tmp_path: Path) -> None:
         with pytest.raises(DataError, match="has no frames with class labels in train or unlabelled"):

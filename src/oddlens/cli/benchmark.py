@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -157,7 +158,7 @@ def benchmark(
 
         evaluation = RayEvaluation(workers)
 
-    from oddlens.cli.progress import progress
+    from oddlens.cli.progress import progress, stages
     from oddlens.cli.table import print_table
     from oddlens.data.problem import folders_left_out, problems_found
     from oddlens.evaluation import (
@@ -199,7 +200,8 @@ def benchmark(
         found = problems_found(source.name, len(problems), root, folders_left_out(problems))
         say(*(f"oddlens: {sentence}" for sentence in found))
     run = Benchmark(plan, out)
-    run.open(resume=resume)
+    with stages() as show:
+        run.open(resume=resume, hashed=partial(show, "hashing files"))
     say(*(f"oddlens: {remark}" for remark in run.remarks))
     with progress("images", run.pending) as advance:
         try:

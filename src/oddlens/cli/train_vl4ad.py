@@ -131,6 +131,7 @@ def vl4ad(
     activation = {name: given.pop(name) for name in ("activation",) if name in given}
 
     from oddlens.backbone.load import load_backbone
+    from oddlens.cli.progress import progress as bar
     from oddlens.cli.progress import stages
     from oddlens.data.open import open_dataset
     from oddlens.data.record import SPLITS
@@ -155,6 +156,9 @@ def vl4ad(
     with before_the_first_image():
         learned = None if steps.start is None else read_weights(steps.start)
         backbone = load_backbone(model, device=processes.device(device), activation=chosen)
+    if processes.first:
+        with bar("hashing images", len(scenes.images)) as advance:
+            scenes.images.sha256(advance)
     schedule = DecoderRun(
         backbone,
         scenes,

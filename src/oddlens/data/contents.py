@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,19 +21,35 @@ class Contents:
     def __init__(self) -> None:
         self._known: dict[Path, str] = {}
 
-    def hashes(self, paths: Iterable[Path]) -> list[str]:
-        """The first `DIGITS` digits of the SHA-256 of each file, in order; "" for a file that cannot be read."""
+    def hashes(self, paths: Iterable[Path], advance: Callable[[int], object] = lambda _: None) -> list[str]:
+        """The first `DIGITS` digits of the SHA-256 of each file, in order; "" for a file that cannot be read.
+
+        advance: Called with how many more files of those that are not known yet were read.
+        """
         wanted = list(paths)
         unknown = [path for path in dict.fromkeys(wanted) if path not in self._known]
         if unknown:
             with ThreadPoolExecutor(thread_count()) as pool:
-                self._known.update(zip(unknown, pool.map(_short_hash, unknown), strict=True))
+                for path, found in zip(unknown, pool.map(_short_hash, unknown), strict=True):
+                    self._known[path] = found
+                    advance(1)
         return [self._known[path] for path in wanted]
 
 
-def training_hashes(images: Iterable[Path]) -> str:
-    """What weights keep of their training images: the short hashes, each once, sorted, with spaces between them."""
-    return " ".join(sorted(set(Contents().hashes(images)) - {""}))
+class TrainingImages:
+    """What weights keep of their training images. Each is read once, when it is asked for."""
+
+    def __init__(self, images: Iterable[Path]) -> None:
+        self._images = list(images)
+        self._contents = Contents()
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(set(self._images))
+
+    def sha256(self, advance: Callable[[int], object] = lambda _: None) -> str:
+        """The short hashes, each once, sorted, with spaces between them. advance: see `Contents.hashes`."""
+        return " ".join(sorted(set(self._contents.hashes(self._images, advance)) - {""}))
 
 
 def files_of(record: Record) -> Iterator[Path]:

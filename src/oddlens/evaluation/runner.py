@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import groupby
+from itertools import count, groupby
 from pathlib import Path
 from typing import Protocol as Interface
 
 from oddlens.data import Record
-from oddlens.data.contents import Contents
+from oddlens.data.contents import Contents, files_of
 from oddlens.data.named import NamedDataset
 from oddlens.detector import Detector
 from oddlens.errors import DiskError, OddlensError, UsageError, counted, printable
@@ -101,11 +101,13 @@ class Benchmark:
         """How many images still have to run through a tower."""
         return sum(len(job.records) for job in self._jobs)
 
-    def open(self, *, resume: bool = True) -> None:
+    def open(self, *, resume: bool = True, hashed: Callable[[int, int], None] = lambda *_: None) -> None:
         """Write the lists of picks and find the cells that are done already. Nothing is evaluated yet.
 
         Args:
             resume: Cells in OUT are used again, and what workers found of others.
+            hashed: Called with how many of how many files were read, each once: that none was replaced since a cell was made is
+                known by their contents alone.
 
         Raises:
             UsageError: A cell was made with other settings, or OUT holds results of a run of `detect`, is the folder of a data set,
@@ -123,6 +125,8 @@ class Benchmark:
                 raise UsageError(
                     f"{printable(str(self.out))} is the folder of the data set {source.name}: give another --out"
                 )
+        self._hash_files(hashed)
+        for source in self.plan.sources:
             tests = source.tests()
             for method, training in self.plan.trained_on.items():
                 seen = training.among(source, tests, self._contents)
@@ -139,6 +143,16 @@ class Benchmark:
                 f"an earlier version made {counted(self._unhashed, 'result')} in {printable(str(self.out))}, without hashes of the "
                 "images: whether these changed since is not known; --no-resume measures again"
             )
+
+    def _hash_files(self, hashed: Callable[[int, int], None]) -> None:
+        """Read all test images, and the files that say what is true of them. Good examples are read when they are picked."""
+        files = list(
+            dict.fromkeys(
+                file for source in self.plan.sources for record in source.tests() for file in files_of(record)
+            )
+        )
+        done = count(1)
+        self._contents.hashes(files, lambda _: hashed(next(done), len(files)))
 
     def run(
         self,

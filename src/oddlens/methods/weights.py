@@ -33,7 +33,7 @@ _DEEPEST = 8
 class TrainingSet(TypedDict, total=False):
     """A data set that weights were trained on, as `SampleSet` and `Scenes` describe it.
 
-    images_sha256: short hashes of its training images, as `training_hashes` has them.
+    images_sha256: short hashes of its training images, as `TrainingImages` has them.
     """
 
     name: str

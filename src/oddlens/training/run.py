@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict, dataclass
+from itertools import count
 from pathlib import Path
 
 from oddlens.errors import printable
@@ -82,7 +83,10 @@ class TrainingRun:
         if self.processes.from_first(lambda: is_trained(self.out, self.checkpoint, self.overwrite, reporter)):
             return History()
         features = self._features(reporter)
-        provenance = self.provenance()
+        provenance: dict[str, object] = {}
+        if first:  # which writes the weights
+            self._hash_images(reporter)
+            provenance = self.provenance()
         preview = (
             Preview(self.preview, self.trainable, self.schedule.sets, provenance)
             if self.preview is not None and first
@@ -105,17 +109,26 @@ class TrainingRun:
         return history
 
     def provenance(self) -> dict[str, object]:
-        """How the weights are made, JSON values; the weights file carries them."""
+        """How the weights are made, JSON values; the weights file carries them. All images are read, for their hashes."""
+        return self._provenance([each.metadata() for each in self.schedule.sets])
+
+    def _provenance(self, data: list[dict[str, object]]) -> dict[str, object]:
         settings, trainable = asdict(self.schedule.settings), self.trainable
         return {
             **identity_of(trainable).part("method", "recipe", *MODEL, "preprocessing_sha256"),
-            "data": [each.metadata() for each in self.schedule.sets],
+            "data": data,
             "settings": settings,
             "seed": settings["seed"],
             "features": self._numbers(),
             "device": trainable.backbone.device.type,
             "versions": versions(),
         }
+
+    def _hash_images(self, reporter: Reporter) -> None:
+        """Read the images for what `provenance` says of them, with reports."""
+        done, total = count(1), sum(len(each.images) for each in self.schedule.sets)
+        for each in self.schedule.sets:
+            each.images.sha256(lambda _: reporter.progress("hashing images", next(done), total, ""))
 
     def _numbers(self) -> dict[str, str]:
         """The numbers that the tower computes in, and those that its features are stored in; float32 stores them unchanged."""
@@ -125,8 +138,8 @@ class TrainingRun:
         }
 
     def _facts(self) -> dict[str, object]:
-        """What the result depends on."""
-        provenance = self.provenance()
+        """What the result depends on. The images by their `stamp`, so that none is read where there is nothing to do."""
+        provenance = self._provenance([])
         return {
             **{name: provenance[name] for name in ("method", "recipe", *MODEL, "settings", "features", "device")},
             "pictures": [each.stamp for each in self.schedule.sets],

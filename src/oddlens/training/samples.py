@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from oddlens.data.contents import training_hashes
+from oddlens.data.contents import TrainingImages
 from oddlens.data.manifest import manifest_hash
 from oddlens.data.masks import mask_files
 from oddlens.data.named import NamedDataset
@@ -73,9 +73,9 @@ class SampleSet:
         return sorted({sample.object_name for sample in self.samples})
 
     @cached_property
-    def images_sha256(self) -> str:
-        """See `training_hashes`."""
-        return training_hashes(sample.record.image for sample in self.samples)
+    def images(self) -> TrainingImages:
+        """The files, of which the weights keep hashes."""
+        return TrainingImages(sample.record.image for sample in self.samples)
 
     def metadata(self) -> dict[str, object]:
         """What the weights file says of it, JSON values. "data_sha256": the hash of the whole data set's manifest."""
@@ -87,7 +87,7 @@ class SampleSet:
             "normal": len(self) - self.abnormal,
             "abnormal": self.abnormal,
             "left_out": self.without_mask + self.unlabelled,
-            "images_sha256": self.images_sha256,
+            "images_sha256": self.images.sha256(),
         }
 
 

@@ -167,6 +167,7 @@ class DecoderRun:
         grey = tuple(round(255 * value) for value in backbone.mean)
         around = (round(settings.least * settings.short_side), round(settings.most * settings.short_side))
         self._crops = Crops(settings.crop, around, settings.colour, (grey[0], grey[1], grey[2]))
+        self._scenes_said = processes.from_first(scenes.metadata)  # which reads all images, for their hashes
         self.checkpoint = Checkpoint(checkpoint_file(out), self._facts(), processes=processes)
 
     def run(self, reporter: Reporter | None = None) -> History:
@@ -213,7 +214,7 @@ class DecoderRun:
 
     def provenance(self) -> dict[str, object]:
         """How the weights are made, JSON values; the weights file carries them."""
-        backbone, scenes = self.backbone, self.scenes.metadata()
+        backbone, scenes = self.backbone, self._scenes_said
         return {
             "method": "vl4ad",
             "recipe": {

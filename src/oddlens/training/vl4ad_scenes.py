@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from oddlens.data.contents import training_hashes
+from oddlens.data.contents import TrainingImages
 from oddlens.data.dataset import Dataset
 from oddlens.data.legend import IGNORED
 from oddlens.data.manifest import manifest_hash
@@ -88,9 +88,9 @@ class RecordScenes:
         return pixels, read_classes(record, pixels.shape[:2])
 
     @cached_property
-    def images_sha256(self) -> str:
-        """See `training_hashes`."""
-        return training_hashes(record.image for record in self._records)
+    def images(self) -> TrainingImages:
+        """The files, of which the weights keep hashes."""
+        return TrainingImages(record.image for record in self._records)
 
     def metadata(self) -> dict[str, object]:
         """See `Scenes`."""
@@ -100,7 +100,7 @@ class RecordScenes:
             "splits": list(self._splits),
             "frames": len(self),
             "data_sha256": manifest_hash(self._dataset),
-            "images_sha256": self.images_sha256,
+            "images_sha256": self.images.sha256(),
         }
 
 
