@@ -1,8 +1,9 @@
 """Provenance: what made a result, as one `Identity`, spelled the same in every file that names it.
 
-A hash is always called by what it is of, on one level, in hexadecimal: `model_sha256`, `model_fingerprint`, `weights_sha256`,
-`preprocessing_sha256`, `references_sha256`, `data_sha256`. Runs, cells of a benchmark, stations, learned weights, checkpoints and
-caches take these names from here. `respelled` reads the names of earlier versions. Every room may import this one: it imports none.
+A hash is always called by what it is of, on one level, in hexadecimal: `method_sha256`, `model_sha256`, `model_fingerprint`,
+`weights_sha256`, `preprocessing_sha256`, `references_sha256`, `data_sha256`. Runs, cells of a benchmark, stations, learned
+weights, checkpoints and caches take these names from here. `respelled` reads the names of earlier versions. Every room may import
+this one: it imports none.
 """
 
 from __future__ import annotations
@@ -45,13 +46,13 @@ class ModelIdentity:
 class Identity:
     """What made a result: of one detector, or of one training.
 
-    method: its name. recipe: its fields as JSON values. fitted: what of the recipe was fitted to the model, in words. A hash is
-    None where there are no learned weights or no references. thresholds: given by hand, see `Thresholds.to_dict`. calibration: how
-    the others are made, {} where nothing is calibrated. preparation: how images were cut and fitted (`io.preparation`), {} where as
-    in the papers. roi: where it looked, see `RegionOfInterest.to_dict`, {} where everywhere. marking: which regions are marked, see
-    `Marking.to_dict`, {} where all are. defects_sha256: of a second memory, of known defects; None where there is none.
-    precision: of the numbers that it computed with, less than "fp32" only in exported graphs. machine: where it ran, and in which
-    runtime, on which no number may depend.
+    method: its name. method_sha256: of its code; None for a method of oddlens. recipe: its fields as JSON values. fitted: what of
+    the recipe was fitted to the model, in words. A hash is None where there are no learned weights or no references. thresholds:
+    given by hand, see `Thresholds.to_dict`. calibration: how the others are made, {} where nothing is calibrated. preparation:
+    how images were cut and fitted (`io.preparation`), {} where as in the papers. roi: where it looked, see
+    `RegionOfInterest.to_dict`, {} where everywhere. marking: which regions are marked, see `Marking.to_dict`, {} where all are.
+    defects_sha256: of a second memory, of known defects; None where there is none. precision: of the numbers that it computed
+    with, less than "fp32" only in exported graphs. machine: where it ran, and in which runtime, on which no number may depend.
     """
 
     method: str
@@ -59,6 +60,7 @@ class Identity:
     model: ModelIdentity
     fitted: tuple[str, ...] = ()
     preprocessing_sha256: str | None = None
+    method_sha256: str | None = None
     weights_sha256: str | None = None
     reference_count: int = 0
     references_sha256: str | None = None
@@ -94,6 +96,7 @@ class Identity:
                 )
                 if value
             },
+            **({} if self.method_sha256 is None else {"method_sha256": self.method_sha256}),
             **({} if self.defects_sha256 is None else {"defects_sha256": self.defects_sha256}),
             **({} if self.precision == "fp32" else {"precision": self.precision}),
         }
@@ -148,6 +151,13 @@ _ADDED = frozenset({"preprocessing_sha256", "model_fingerprint", "masks", "previ
 """Names that earlier versions did not write, of a file and of each of its data sets."""
 
 
+_IN_WORDS = {
+    "reference_count": "references",
+    "references_sha256": "references",
+    "method_sha256": "code of the method",
+}
+
+
 def differing(found: Mapping[str, object], wanted: Mapping[str, object]) -> list[str]:
     """The names in which what a file says differs from what is wanted now; of a recipe and of the settings of a training their
     fields ("recipe temperature").
@@ -164,7 +174,7 @@ def differing(found: Mapping[str, object], wanted: Mapping[str, object]) -> list
         if key in ("recipe", "settings") and isinstance(mine, dict) and isinstance(theirs, dict):
             names += [f"{key} {each}" for each in _all_keys(mine, theirs) if mine.get(each) != theirs.get(each)]
         else:
-            names.append("references" if key in ("reference_count", "references_sha256") else key)
+            names.append(_IN_WORDS.get(key, key))
     return list(dict.fromkeys(names))
 
 

@@ -29,6 +29,7 @@ from oddlens.io.images import Picture
 from oddlens.io.inputs import Images, Input, each_input, is_live
 from oddlens.io.loader import BATCH_SIZE, checked_count, load, load_each
 from oddlens.methods.common.recent import Recent
+from oddlens.methods.outside_code import method_sha256
 from oddlens.methods.recipe import change_recipe
 from oddlens.methods.scoring import Numbers, Scores, ScoringMethod
 from oddlens.provenance import Identity, plain_recipe, preprocessing_sha256, versions
@@ -68,6 +69,7 @@ class Detector(CalibratedDetector):
             preprocessing_sha256=preprocessing_sha256(
                 backbone.mean, backbone.std, request.image_size, request.short_side, request.interpolation
             ),
+            method_sha256=method_sha256(self.card),
             weights_sha256=self.weights_hash,
             reference_count=0 if references is None else len(references),
             references_sha256=None if references is None else references.content_sha256(),

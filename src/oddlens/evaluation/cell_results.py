@@ -41,8 +41,12 @@ _Number = TypeVar("_Number", int, float)
 
 
 class SetByHand(TypedDict, total=False):
-    """What of a detector was set by hand and changes figures, spelled as in `provenance.Identity`; only what was set."""
+    """What of a detector was set by hand and changes figures, spelled as in `provenance.Identity`; only what was set.
 
+    method_sha256: of the code of a method that is not of oddlens.
+    """
+
+    method_sha256: str
     preparation: dict[str, object]
     roi: dict[str, object]
     thresholds: dict[str, object]
@@ -255,6 +259,8 @@ def cell_settings(
 def set_by_hand(identity: Identity) -> SetByHand:
     """See `SetByHand`. identity: of a detector without references."""
     found: SetByHand = {}
+    if identity.method_sha256 is not None:
+        found["method_sha256"] = identity.method_sha256
     if identity.preparation:
         found["preparation"] = dict(identity.preparation)
     if identity.roi:

@@ -211,6 +211,7 @@ def _scored_by(state: StationState) -> dict[str, object]:
     wanted: dict[str, object] = {
         "method": identity.method,
         "recipe": plain_recipe(filed_recipe(method_card(identity.method).recipe, identity.recipe)),
+        "method_sha256": identity.method_sha256,
         "model_sha256": identity.model.sha256,
         "weights_sha256": identity.weights_sha256,
         "reference_count": 0 if references is None else len(references.sources),

@@ -140,6 +140,11 @@ def open_station(
             f"{printable(os.fspath(folder))} was made with another version of the model {made.model.name} (its hash differs): "
             "its references mean nothing here; make the station again"
         )
+    if made.method_sha256 != now.method_sha256:
+        raise ModelError(
+            f"{printable(os.fspath(folder))} was made with other code of the method {made.method} (its hash differs): its "
+            "references and thresholds mean nothing here; take the package as it was then, or make the station again"
+        )
     if made.weights_sha256 and now.weights_sha256 != made.weights_sha256:
         raise ModelError(f"{state.weights} is damaged or of another station: make the station again")
     for what, here, there in (

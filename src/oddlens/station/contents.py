@@ -80,6 +80,8 @@ def to_document(state: StationState, version: Version, root: Path) -> Document:
         "defects": _section_document(root, state.defects),
         "accepted": _section_document(root, state.accepted),
     }
+    if identity.method_sha256 is not None:
+        document["method_sha256"] = identity.method_sha256
     digest = None
     if references is not None:
         digest, data = files.store_arrays(root, references.features)
@@ -124,6 +126,7 @@ def to_state(document: Document, root: Path) -> StationState:
             fingerprint=document["model_fingerprint"] or "",
         ),
         preprocessing_sha256=document["preprocessing_sha256"],
+        method_sha256=document.get("method_sha256"),
         weights_sha256=document["weights_sha256"],
     )
     if document["format"] != FORMAT:

@@ -84,6 +84,7 @@ class Document(SectionDocuments):
     """station.json, or a file in versions/. image_size: [width, height], in pixels. model_files: by name, their SHA-256.
 
     calibration: a `SealedCalibration` or a `RatesDocument`, see `rates_of`. in_force: for people; it is not read.
+    method_sha256: of the code of a method that is not of oddlens.
     """
 
     format: int
@@ -96,6 +97,7 @@ class Document(SectionDocuments):
     model_fingerprint: str | None
     preprocessing_sha256: str | None
     weights_sha256: str | None
+    method_sha256: NotRequired[str]
     object_name: str | None
     image_size: list[int] | None
     files: FilesDocument
