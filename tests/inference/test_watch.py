@@ -14,7 +14,7 @@ import pytest
 
 from oddlens.errors import OddlensError, UsageError
 from oddlens.inference import watch
-from oddlens.inference.watch import Mover, WatchedFile, WatchedFolder, check_watchable
+from oddlens.inference.watch import Mover, WatchedFile, WatchedFolder, check_watchable, memory_in
 
 
 @dataclass
@@ -412,3 +412,12 @@ def test_a_file_cannot_be_watched(tmp_path: Path) -> None:
     check_watchable(tmp_path / "comes later")
     with pytest.raises(UsageError, match=r"is no folder: give the folder that images come into"):
         check_watchable(put(tmp_path / "a.png", "a"))
+
+
+def test_each_folder_of_each_station_has_a_memory_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "parts")
+    mine = memory_in(tmp_path / "watched", "line-3", tmp_path / "parts")
+    assert mine.parent == tmp_path / "watched"
+    assert mine == memory_in(tmp_path / "watched", "line-3", tmp_path / "link")  # the same folder
+    assert mine != memory_in(tmp_path / "watched", "line-4", tmp_path / "parts")
+    assert mine != memory_in(tmp_path / "watched", "line-3", tmp_path / "others")

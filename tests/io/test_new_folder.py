@@ -8,7 +8,7 @@ import pytest
 
 from oddlens.errors import OddlensError, UsageError
 from oddlens.io.lock import FolderLock
-from oddlens.io.new_folder import new_folder
+from oddlens.io.new_folder import check_folder_name, new_folder
 
 
 def test_what_was_written_is_there_at_the_end(tmp_path: Path) -> None:
@@ -60,3 +60,14 @@ def test_what_a_killed_program_left_is_removed_and_what_a_running_one_holds_is_n
         assert (made.parent / ".oddlens.lock").exists()
     lock.release()
     assert sorted(tmp_path.iterdir()) == sorted([running, users, other, target])
+
+
+@pytest.mark.parametrize("name", ["a", "línea 3", "v1.2-b_c", "x" * 64])
+def test_a_name_that_a_folder_can_have_anywhere(name: str) -> None:
+    check_folder_name(name, "a station")
+
+
+@pytest.mark.parametrize("name", ["", "..", ".a", "a/b", "a\\b", "con:", " a", "a ", "a.", "-", "x" * 65])
+def test_a_name_that_would_be_trouble_somewhere(name: str) -> None:
+    with pytest.raises(UsageError, match=r"^a station cannot be called .*: give letters, digits, spaces, dots, dashes"):
+        check_folder_name(name, "a station")

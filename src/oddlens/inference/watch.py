@@ -322,6 +322,12 @@ class Mover:
             self._taken.discard(place)
 
 
+def memory_in(memories: Path, station: str, folder: Path) -> Path:
+    """The file for the memory of a folder that a station watches, among those of others: the same again at the next start."""
+    place = f"{station}\0{os.path.realpath(folder)}"
+    return memories / hashlib.sha256(os.fsencode(place)).hexdigest()[:32]
+
+
 def check_watchable(folder: Path) -> None:
     """Raise `UsageError` for a path that can never be a watched folder. One that is not there yet is awaited."""
     if os.path.lexists(folder) and not is_dir(folder):

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import glob
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from oddlens.errors import UsageError, printable
+from oddlens.errors import UsageError, printable, shortened
 from oddlens.io.atomic import unwritable
 from oddlens.io.lock import FolderLock
 from oddlens.io.paths import exists, is_link, matching
+
+_NAME = re.compile(r"\w(?:[\w .-]{0,62}\w)?")
+
+
+def check_folder_name(name: str, what: str) -> None:
+    """Raise `UsageError` where a folder of this name would be trouble on some system. what: what is called so, with its article."""
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"{what} cannot be called {shortened(name)}: give letters, digits, spaces, dots, dashes, at most 64"
+        )
 
 
 def check_new_folder(target: Path, what: str = "folder") -> None:

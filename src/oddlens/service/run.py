@@ -8,11 +8,11 @@ from contextlib import suppress
 from types import FrameType
 
 import uvicorn
+from fastapi import FastAPI
 from h11 import LocalProtocolError
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from oddlens.errors import OddlensError, UsageError, counted, printable
-from oddlens.history.records import HistoryError
 from oddlens.io.addresses import bound
 from oddlens.io.lock import FolderLock
 from oddlens.service.app import create_app
@@ -72,26 +72,23 @@ def run(
     )
     with bound(settings.host, settings.port) as listening:
         try:
-            home.acquire()  # before anything is opened
-        except OddlensError as error:
-            raise UsageError(str(error)) from error
-        try:
-            _serve(settings, listening, say, ready)
+            try:
+                home.acquire()  # before anything is opened
+                app = create_app(settings)
+            except OddlensError as error:
+                raise UsageError(str(error)) from error
+            _serve(app, listening, say, ready)
         finally:
             home.release()
     say("oddlens: the service has stopped")
 
 
 def _serve(
-    settings: ServeSettings,
+    app: FastAPI,
     listening: socket.socket,
     say: Callable[[str], object],
     ready: Callable[[Service], object],
 ) -> None:
-    try:
-        app = create_app(settings)
-    except HistoryError as error:
-        raise UsageError(str(error)) from error
     service: Service = app.state.service
 
     def tell(url: str) -> None:
@@ -106,8 +103,8 @@ def _serve(
 
     config = uvicorn.Config(
         app,
-        host=settings.host,
-        port=settings.port,
+        host=service.settings.host,
+        port=service.settings.port,
         http=_Protocol,
         log_level="warning",
         access_log=False,

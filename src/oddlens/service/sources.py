@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from oddlens.errors import DiskError, OddlensError
@@ -19,7 +18,7 @@ from oddlens.history.records import HistoryError, Inspection
 from oddlens.inference.cameras import Camera
 from oddlens.inference.live_station import StationError
 from oddlens.inference.outlets import Outlets, event_of
-from oddlens.inference.watch import Mover, WatchedFile, WatchedFolder, check_watchable
+from oddlens.inference.watch import Mover, WatchedFile, WatchedFolder, check_watchable, memory_in
 from oddlens.io.addresses import shown_address
 from oddlens.service.events import EventHub
 from oddlens.service.inspector import Inspector, StoppedError
@@ -113,8 +112,7 @@ class Sources:
 
     def _watch(self, station: Station, folder: Path, settings: ServeSettings) -> None:
         """Inspect what comes into a folder. Its content is the key of an inspection, so that no crash makes two of one image."""
-        place = f"{station.name}\0{os.path.realpath(folder)}"
-        memory = settings.home / "watched" / hashlib.sha256(os.fsencode(place)).hexdigest()[:32]
+        memory = memory_in(settings.home / "watched", station.name, folder)
         mover = Mover(folder) if settings.move else None
         tell = self._teller(station.name, str(folder))
         with self._kept():
@@ -129,7 +127,8 @@ class Sources:
         with ThreadPoolExecutor(AT_ONCE, "oddlens-watch") as pool:
             while not self._stop.is_set():
                 with self._kept():
-                    for files in _together(watched.poll()):
+                    found = watched.poll()
+                    while files := list(islice(found, AT_ONCE)):  # none before those before it are done
                         jobs = [(file, pool.submit(self._inspect, station, file, mover)) for file in files]
                         self._take(watched, jobs)
                         if self._stop.is_set():
@@ -175,12 +174,6 @@ class Sources:
         except Exception:
             _LOG.exception("a source brings nothing for a while")
             self._stop.wait(PAUSE_S)
-
-
-def _together(files: Iterator[WatchedFile]) -> Iterator[list[WatchedFile]]:
-    """The files, `AT_ONCE` at a time, and none before those before it are done."""
-    while files_now := [file for _, file in zip(range(AT_ONCE), files, strict=False)]:
-        yield files_now
 
 
 def _event(name: str, is_ok: bool, sentence: str) -> dict[str, object]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,12 +9,10 @@ from oddlens.errors import UsageError, check_name, choices, printable, shortened
 from oddlens.history.tables import as_text
 from oddlens.inference.live_station import LiveStation
 from oddlens.io.atomic import remove, write_bytes
+from oddlens.io.new_folder import check_folder_name
 from oddlens.io.paths import is_dir, is_file, matching
 from oddlens.service.settings import ServeSettings
 from oddlens.station.document import STATION
-
-_NAME = re.compile(r"\w(?:[\w .-]{0,62}\w)?")
-"""Of a station that is made on the page: it becomes a folder."""
 
 
 class UnknownStationError(UsageError):
@@ -84,10 +81,7 @@ class Stations:
     def new_folder(self, name: str) -> Path:
         """Where a new station goes. Raises `UsageError` for a name that is taken, or makes no good folder."""
         check_name("the name of a station", name)
-        if not _NAME.fullmatch(name):
-            raise UsageError(
-                f"a station cannot be called {shortened(name)}: give letters, digits, spaces, dots, dashes, at most 64"
-            )
+        check_folder_name(name, "a station")
         if name.casefold() in {each.casefold() for each in self._known}:
             raise UsageError(f"there is a station called {printable(name)} already: give another name")
         return self._made / name

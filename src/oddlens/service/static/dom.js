@@ -84,7 +84,7 @@ export async function doing(button, action) {
 /** As an action that takes long: the page is dead meanwhile, and says what is done and for how long by now. */
 export async function working(words, action) {
   const seconds = el("span", { class: "number", "aria-hidden": "true" });
-  const note = el("p", { class: "busy working", role: "status" }, el("progress"), words, seconds);
+  const note = el("p", { class: "busy working row", role: "status" }, el("progress"), words, seconds);
   const begun = performance.now();
   const focused = document.activeElement;
   const ticking = setInterval(() => { seconds.textContent = `${Math.floor((performance.now() - begun) / 1000)} s`; }, 1000);
@@ -98,6 +98,14 @@ export async function working(words, action) {
     $("main").inert = false;
     focused?.focus({ preventScroll: true });
   }
+}
+
+/** What happens when a form is sent; the page stays. */
+export function submitted(form, action) {
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    action(event);
+  });
 }
 
 /** An action that many events ask for is done once, some time after the first of them. */

@@ -13,18 +13,20 @@ export function fileField(field, take) {
   taken();
 }
 
-/** The field and what is around it, on which files can be dropped. */
-export function dropZone(zone, take) {
-  fileField($("input[type=file]", zone), take);
-  zone.addEventListener("dragover", (event) => {
+/** target: an element, or the whole page. */
+export function dropped(target, take) {
+  target.addEventListener("dragover", (event) => event.preventDefault());
+  target.addEventListener("drop", (event) => {
     event.preventDefault();
-    zone.classList.add("over");
-  });
-  zone.addEventListener("dragleave", () => zone.classList.remove("over"));
-  zone.addEventListener("drop", (event) => {
-    event.preventDefault();
-    zone.classList.remove("over");
     const files = [...event.dataTransfer.files];
     if (files.length) take(files);
   });
+}
+
+/** The field and what is around it, on which files can be dropped. */
+export function dropZone(zone, take) {
+  fileField($("input[type=file]", zone), take);
+  dropped(zone, take);
+  zone.addEventListener("dragover", () => zone.classList.add("over"));
+  for (const kind of ["dragleave", "drop"]) zone.addEventListener(kind, () => zone.classList.remove("over"));
 }

@@ -1,7 +1,7 @@
 // What a station would learn from what people said, shown before it is saved.
 
 import { asSeen, briefly, get, post, who } from "./api.js";
-import { $, counted, el, fileName, number, table, tag, toast } from "./dom.js";
+import { $, counted, el, fileName, number, submitted, table, tag, toast } from "./dom.js";
 
 /** done: called when a new version was saved. */
 export function openLearn(station, done) {
@@ -36,7 +36,7 @@ export function openLearn(station, done) {
   const look = async () => {
     const mine = ++asked;
     save.disabled = true;
-    preview.replaceChildren(el("p", { class: "working" }, el("progress"), "Looking at what would change …"));
+    preview.replaceChildren(el("p", { class: "working row" }, el("progress"), "Looking at what would change …"));
     try {
       seen = (await briefly(station.name)) ?? station;
       const found = await post(asSeen(seen, "/learn"), wish(true));
@@ -49,8 +49,7 @@ export function openLearn(station, done) {
     }
   };
   options.addEventListener("change", look);
-  form.addEventListener("submit", async (event) => {
-    event.preventDefault();
+  submitted(form, async () => {
     if (save.disabled) return;
     form.ariaBusy = options.disabled = save.disabled = true;
     save.textContent = "Saving …";

@@ -2,7 +2,7 @@
 
 import { briefly, get, ofStation, patch, images, post, query } from "./api.js";
 import { $, banner, brief, clock, counted, countsIn, data, doing, el, fileName, kindOf, number, percent, shape, showImage, showWords, soon, svg, tile, toast, WORDS } from "./dom.js";
-import { fileField } from "./drop.js";
+import { dropped, fileField } from "./drop.js";
 import { key } from "./keys.js";
 import { watchStation } from "./status.js";
 
@@ -172,11 +172,7 @@ $("#pause").addEventListener("click", pause);
 $("#heat").addEventListener("click", toggleHeat);
 $("#live").addEventListener("click", () => choose(null));
 fileField($("#files"), inspect);
-addEventListener("dragover", (event) => event.preventDefault());
-addEventListener("drop", (event) => {
-  event.preventDefault();
-  inspect([...event.dataTransfer.files]);
-});
+dropped(window, inspect);
 key([" "], "pause or go on", pause);
 key(["h"], "heat on and off", toggleHeat);
 key(["j", "arrowright"], "an earlier image", () => step(1));

@@ -1,7 +1,7 @@
 // A new station from a few images of good parts.
 
 import { images, post } from "./api.js";
-import { $, el } from "./dom.js";
+import { $, el, submitted } from "./dom.js";
 import { dropZone } from "./drop.js";
 import { percentUp } from "./recount.js";
 import { vetted } from "./vetting.js";
@@ -31,8 +31,7 @@ dropZone($("#drop"), (more) => {
   show();
 });
 
-$("#new").addEventListener("submit", async (event) => {
-  event.preventDefault();
+submitted($("#new"), async (event) => {
   const button = $("button[type=submit]");
   const fields = Object.fromEntries(new FormData(event.target));
   button.disabled = true;

@@ -1,7 +1,7 @@
 // Review: a gallery beside one image; what a person says of a verdict is added to what was said of it before.
 
 import { get, post, query, who } from "./api.js";
-import { $, $$, counted, data, doing, el, fileName, kindOf, moment, number, regionsTable, SAID, showImage, soon, tag, tile, toast } from "./dom.js";
+import { $, $$, counted, data, doing, el, fileName, kindOf, moment, number, regionsTable, SAID, showImage, soon, submitted, tag, tile, toast } from "./dom.js";
 import { key } from "./keys.js";
 import { openLearn } from "./learn.js";
 import { watchStation } from "./status.js";
@@ -134,15 +134,14 @@ for (const button of $$("[data-judged]")) button.addEventListener("click", () =>
 for (const button of $$("[data-teach]")) button.addEventListener("click", () => teach(button.dataset.teach));
 $("#more").addEventListener("click", () => load(true));
 $("#filter").addEventListener("input", soon(load));
-$("#filter").addEventListener("submit", (event) => event.preventDefault());
+submitted($("#filter"), () => {}); // it has followed each letter already
 $("#words").addEventListener("input", ({ target }) => {
   if (target.matches("[data-who]") || at < 0) return;
   drafts.set(items[at].id, Object.fromEntries(["comment", "defect"].map((name) => [name, $(`[name=${name}]`).value])));
   $("#draft").hidden = false;
 });
 addEventListener("beforeunload", (event) => drafts.size && event.preventDefault());
-$("#words").addEventListener("submit", async (event) => {
-  event.preventDefault();
+submitted($("#words"), async () => {
   const item = items[at];
   if (!item?.said) return toast("Say first whether the verdict is right: 1, 2 or 3.", true);
   if (await say(item, { said: item.said })) toast("Saved.");
@@ -158,8 +157,7 @@ key(["c"], "write a comment", () => $("[name=comment]").focus());
 key(["g"], "teach it as good", () => teach("good"));
 key(["d"], "teach it as a defect", () => teach("bad"));
 
-const wanted = new URLSearchParams(location.search);
-for (const [name, value] of wanted) {
+for (const [name, value] of new URLSearchParams(location.search)) {
   const field = $("#filter").elements[name];
   if (field) field.value = value;
 }

@@ -6,19 +6,14 @@ import { listen } from "./events.js";
 
 const card = (name) => $$("[data-station]").find((each) => each.dataset.station === name);
 
-function showCounts(station) {
-  const here = card(station.name);
-  if (!here) return location.reload(); // a new one
-  countsIn(here, station.today);
-}
-
 const stations = new Map(data.stations.map((each) => [each.name, each]));
 
 function show(station) {
+  const here = card(station.name); // none of a new one
   const { problem, drift, paused } = stations.get(station.name) ?? {};
-  if (problem !== station.problem || drift !== station.drift || paused !== station.paused) return location.reload();
+  if (!here || problem !== station.problem || drift !== station.drift || paused !== station.paused) return location.reload();
   stations.set(station.name, station);
-  showCounts(station);
+  countsIn(here, station.today);
 }
 
 const count = soon(async () => (await get("/api/stations")).forEach(show));

@@ -1,7 +1,7 @@
 // Teach: good images in and out, calibration, names, versions.
 
 import { asSeen, call, get, ofStation, patch, images, post, who } from "./api.js";
-import { $, counted, data, doing, el, moment, number, soon, tableRow, toast, working } from "./dom.js";
+import { $, counted, data, doing, el, moment, number, soon, submitted, tableRow, toast, working } from "./dom.js";
 import { dropZone } from "./drop.js";
 import { openLearn, turnedTable, withItems } from "./learn.js";
 import { choose, reviewRate } from "./rates.js";
@@ -96,20 +96,17 @@ dropZone($("#drop"), async (files) => {
 
 $("#open-learn").addEventListener("click", () => openLearn(station, load));
 $("[name=on]").addEventListener("change", (event) => { $("[data-files]").hidden = event.target.value !== "files"; });
-$("#calibrate").addEventListener("submit", async (event) => {
-  event.preventDefault();
-  const { on, false_alarm_rate: alarms, review_rate: reviews } = Object.fromEntries(new FormData(event.target));
-  const rates = { false_alarm_rate: alarms === "" ? null : Number(alarms), review_rate: Number(reviews) };
+submitted($("#calibrate"), async (event) => {
+  const { on, false_alarm_rate, review_rate } = Object.fromEntries(new FormData(event.target));
   const files = on === "files" ? [...$("[name=files]").files] : [];
   if (on === "files" && !files.length) return toast("Choose the good images first.", true);
   const made = await doing(event.submitter, () => vetted($("#calibration-vetting"), files, (some, accepted) =>
-    post(asSeen(station, "/calibration"), on === "files" || accepted.length ? images(some, { on, who: who(), ...rates }, accepted) : { on, who: who(), ...rates })));
+    post(asSeen(station, "/calibration"), images(some, { on, false_alarm_rate, review_rate, who: who() }, accepted))));
   if (!made) return;
   toast([...made.sentences, made.promise ?? "Calibrated."].join(" "));
   await doing(null, load);
 });
-$("#names").addEventListener("submit", (event) => {
-  event.preventDefault();
+submitted($("#names"), (event) => {
   const { object_name: name, defects } = Object.fromEntries(new FormData(event.target));
   const words = defects.split(",").map((each) => each.trim()).filter(Boolean);
   const wish = { who: who() };

@@ -2,7 +2,7 @@
 
 import { asSeen, get, ofStation, patch, who } from "./api.js";
 import { clean, colour, filling, redrawn, swatch, ticks } from "./canvas.js";
-import { $, $$, counted, data, doing, el, moment, percent, soon, tableRow, toast } from "./dom.js";
+import { $, $$, counted, data, doing, el, moment, percent, soon, submitted, tableRow, toast } from "./dom.js";
 import { choose, reviewRate } from "./rates.js";
 import { atOrBelow, binned, boundAt, percentUp, recount, sorted } from "./recount.js";
 import { watchStation } from "./status.js";
@@ -228,17 +228,13 @@ canvas.addEventListener("pointerdown", (event) => {
 });
 canvas.addEventListener("pointermove", (event) => dragged && move(dragged, valueAt(event)));
 for (const kind of ["pointerup", "pointercancel"]) canvas.addEventListener(kind, () => { dragged = null; });
-$("#form").addEventListener("submit", (event) => {
-  event.preventDefault();
-  save($("#save"), { threshold: now.image, review_threshold: now.review });
-});
+submitted($("#form"), () => save($("#save"), { threshold: now.image, review_threshold: now.review }));
 $("#reset").addEventListener("click", () => {
   now = { ...saved };
   fields();
   repaint();
 });
-$("#rates").addEventListener("submit", (event) => {
-  event.preventDefault();
+submitted($("#rates"), (event) => {
   const { false_alarm_rate: alarms, review_rate: review } = event.target.elements;
   const asked = alarms.value !== alarms.dataset.chosen; // else it goes on following the number of good images
   save(event.submitter, { review_rate: Number(review.value), ...(asked && { false_alarm_rate: Number(alarms.value) }) });

@@ -1,7 +1,7 @@
 // Try: any image in any words; nothing is kept.
 
 import { images, post } from "./api.js";
-import { $, $$, brief, el, number, regionsTable, showImage, showWords, tag } from "./dom.js";
+import { $, $$, brief, el, number, regionsTable, showImage, showWords, submitted, tag } from "./dom.js";
 import { dropZone } from "./drop.js";
 import { watchStation } from "./status.js";
 
@@ -51,10 +51,7 @@ dropZone($("#drop"), ([first]) => {
   file = first;
   ask();
 });
-$("#form").addEventListener("submit", (event) => {
-  event.preventDefault();
-  ask();
-});
+submitted($("#form"), ask);
 $("[name=object_name]").addEventListener("input", () => {
   forget();
   waiting = setTimeout(ask, 500);
