@@ -94,8 +94,8 @@ def test_too_much_is_refused(serve: Callable[..., TestClient]) -> None:
     status, document = send(small, png(1))
     assert status == 422
     assert document["error"] == (
-        "image has 96 x 96 pixels, more than the limit of 0.001 megapixels: send it smaller or in parts, or start the service "
-        "with a larger --max-megapixels"
+        "image has 96 x 96 pixels, more than the limit of 0.001 megapixels: send it smaller or in parts, or raise the "
+        "limit, max_megapixels"
     )
 
 

@@ -228,19 +228,6 @@ class TestFeedback:
         assert (event["kind"], event["station"]) == ("feedback", "plates")
         assert [event["data"][name] for name in ("id", "said", "comment")] == [result["id"], "good", "dirt"]
 
-    def test_what_is_judged_says_what_the_part_is(self, client: TestClient) -> None:
-        good, bad = inspect(client, png(44)), inspect(client, png(44, True))
-        assert (good["verdict"], bad["verdict"]) == ("ok", "ng")
-        for result, judged, said in (
-            (bad, "right", "bad"),
-            (bad, "wrong", "good"),
-            (good, "right", "good"),
-            (good, "wrong", "bad"),
-            (good, "unsure", "unsure"),
-        ):
-            answer = ok(client.post(f"/api/results/{result['id']}/feedback", json={"judged": judged}))
-            assert (answer["said"], answer["judged"]) == (said, judged)
-
     def test_what_cannot_be_said_is_refused(self, client: TestClient) -> None:
         number = inspect(client, png(1))["id"]
         for none in (999, 0, -1, 10**30):

@@ -38,9 +38,7 @@ def read_upload(file: Upload, max_megapixels: float | None, name: str | None = N
     try:
         return read_image(file.data, name or file.source, max_megapixels)
     except TooLargeError as error:
-        raise ImageError(
-            f"{error.fault}: send it smaller or in parts, or start the service with a larger --max-megapixels"
-        ) from error
+        raise ImageError(f"{error.fault}: send it smaller or in parts, or raise the limit, max_megapixels") from error
 
 
 def pictures_of(files: Sequence[Upload], max_megapixels: float | None) -> list[Picture]:

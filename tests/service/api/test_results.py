@@ -222,17 +222,6 @@ def test_figures_of_a_station(history: History, client: TestClient) -> None:
     }
 
 
-def test_a_trend_of_twenty_scores_has_control_limits_of_those_that_are_not_ng(
-    history: History, client: TestClient
-) -> None:
-    for minutes in range(20):
-        history.add(new(minutes, found(0.1 * (1 + minutes % 3), "ok")))
-    for minutes in range(20, 30):
-        history.add(new(minutes, found(0.9, "ng")))
-    limits = client.get("/api/stations/line-3/trend").json()["limits"]
-    assert (limits["median"], limits["high"]) == (0.2, pytest.approx(0.2 + 3 * 0.14826))
-
-
 @pytest.mark.parametrize("format", ["csv", "jsonl", "zip"])
 def test_export(history: History, client: TestClient, format: str) -> None:
     for number in range(3):
