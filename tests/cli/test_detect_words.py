@@ -96,6 +96,14 @@ def test_a_method_that_sees_by_no_words_refuses(detect: Detect, parts: Path, opt
 
 
 @pytest.mark.needs_torch
+def test_the_report_says_it_too_where_maps_mean_nothing(parts: Path, tmp_path: Path) -> None:
+    assert run("detect", parts, "--method", "vl4ad", "--set", "short_side=64", "--out", tmp_path / "road").code == 0
+    assert "its maps of streets mean nothing" in (tmp_path / "road" / "report.html").read_text()
+    assert run("detect", parts, "--out", tmp_path / "parts").code == 0
+    assert "mean nothing" not in (tmp_path / "parts" / "report.html").read_text()
+
+
+@pytest.mark.needs_torch
 def test_every_road_sample_runs_with_the_embedded_model(shared: Path, tmp_path: Path) -> None:
     """Real frames of four sizes; the embedded model knows no street, so nothing is asked of the maps but that they are there."""
     frames = sorted((shared / "data" / "road_ood_samples" / "road").glob("t*/*/*.*"))

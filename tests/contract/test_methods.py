@@ -99,6 +99,16 @@ class TestWhatIsFound:
                 assert not rises[0] or detector.method.unguaranteed_maps
                 assert not rises[1] or detector.method.unguaranteed
 
+    def test_another_name_of_the_object_counts_only_where_the_card_says_so(
+        self, detector: Detector, found: list[Detection], pictures: Pictures
+    ) -> None:
+        card = detector.card
+        other = detector.detect(pictures[:5], "knitted wool")
+        if not card.needs.object_name:
+            assert_same(other, found)
+        elif card.needs.text:  # without words it may name what is cut out, of objects that are known
+            assert any(one.score != two.score for one, two in zip(other, found, strict=True))
+
     def test_it_is_json(self, found: list[Detection]) -> None:
         for each in found:
             json.dumps(each.to_dict(), allow_nan=False)

@@ -20,7 +20,7 @@ from oddlens.station import read_station, write_station
 from oddlens.station.changes import by_hand
 from oddlens.station.learning import LEAST_COMPARED
 from oddlens.teaching.references import change_references
-from tests.service.given import make_station, part
+from tests.service.given import make_road_station, make_station, part
 
 
 @pytest.fixture(scope="module")
@@ -173,3 +173,20 @@ def test_a_drift_is_noticed_once(plates: LiveStation) -> None:
 
 def test_what_is_no_station_is_a_problem(tmp_path: Path) -> None:
     assert "is not a station" in str(LiveStation("none", tmp_path / "none", "auto").problem)
+
+
+def test_it_says_what_may_be_given_to_it_and_whether_its_maps_mean_anything(
+    plates: LiveStation, tmp_path: Path
+) -> None:
+    known = plates.to_dict()
+    assert (known["takes"], known["caution"]) == (["references", "defect_memory"], None)
+    (tmp_path / "broken").mkdir()
+    unknown = LiveStation("broken", tmp_path / "broken", "auto").to_dict()
+    assert (unknown["takes"], unknown["caution"]) == (["references", "object_name", "defect_memory"], None)
+
+
+@pytest.mark.needs_torch
+def test_maps_that_mean_nothing_are_said_to(tmp_path: Path) -> None:
+    known = LiveStation("drive", make_road_station(tmp_path / "drive"), "auto").to_dict()
+    assert known["takes"] == []
+    assert "its maps of streets mean nothing" in str(known["caution"])

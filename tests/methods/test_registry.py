@@ -186,3 +186,16 @@ class TestMethodsOfOthers:
         self.installed(monkeypatch, broken=home, ours=f"{__name__}:OURS")
         with pytest.warns(OddlensWarning, match=rf"the method broken of the package .* cannot be used: {reason}"):
             assert method_card("our-clip") is OURS
+
+
+def test_what_people_may_give_a_station_of_a_method_comes_from_its_card() -> None:
+    takes = {
+        name: method_card(name).takes for name in ("winclip", "anomalyclip", "vl4ad", "patch-knn", "winclip+patch-knn")
+    }
+    assert takes == {
+        "winclip": ("references", "object_name", "defect_memory"),
+        "anomalyclip": (),
+        "vl4ad": (),
+        "patch-knn": ("references", "defect_memory"),
+        "winclip+patch-knn": ("references", "object_name", "defect_memory"),
+    }

@@ -49,6 +49,16 @@ def make_station(folder: Path, references: int) -> Path:
     return folder
 
 
+def make_road_station(folder: Path) -> Path:
+    """A station of a method that takes neither good images nor words: dense masks on the embedded model. It needs torch."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        detector = oddlens.load("vl4ad", device="cpu", short_side=64)
+        detector.object_name = "street"
+        detector.save(folder)
+    return folder
+
+
 def inspect(client: TestClient, data: bytes) -> dict[str, Any]:
     found: dict[str, Any] = client.post(f"{STATION}/inspect", content=data, headers=PNG).json()
     return found

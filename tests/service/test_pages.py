@@ -51,6 +51,8 @@ class Stations:
         known |= {
             "method": "patch-knn",
             "model": "mini",
+            "takes": ["references", "object_name", "defect_memory"],
+            "caution": None,
             "references": 4,
             "paused": False,
             "state": None,

@@ -17,7 +17,7 @@ import pytest
 from oddlens.errors import UsageError
 from oddlens.service.run import run
 from oddlens.service.settings import ServeSettings
-from tests.service.given import png
+from tests.service.given import make_road_station, png
 
 
 @contextmanager
@@ -76,6 +76,16 @@ def test_a_station_that_does_not_open_is_said_with_the_address(station: Path, tm
     run(settings, said.append, ready=lambda service: signal.raise_signal(signal.SIGINT))
     assert said[0].startswith("oddlens: 2 stations (1 inspects nothing) at http://127.0.0.1:")
     assert said[1].startswith("oddlens: broken inspects nothing: ")
+    assert said[2:] == ["oddlens: the service has stopped"]
+
+
+@pytest.mark.needs_torch
+def test_a_station_whose_maps_mean_nothing_is_said_with_the_address(station: Path, tmp_path: Path) -> None:
+    said = list[str]()
+    settings = ServeSettings(stations=(station, make_road_station(tmp_path / "drive")), home=tmp_path / "home", port=0)
+    run(settings, said.append, ready=lambda service: signal.raise_signal(signal.SIGINT))
+    assert said[1].startswith("oddlens: drive: 'mini' learned flaws of surfaces")
+    assert "its maps of streets mean nothing" in said[1]
     assert said[2:] == ["oddlens: the service has stopped"]
 
 

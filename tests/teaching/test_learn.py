@@ -336,6 +336,23 @@ def test_a_memory_of_defects_needs_good_examples(tmp_path: Path, open_clip_folde
     assert np.isfinite([each.score for each in oddlens.open_station(tmp_path / "bare").detect(image)]).all()
 
 
+@pytest.mark.parametrize("marked", [True, False])
+def test_a_method_without_good_examples_says_what_it_is_not_taught_and_what_to_do(
+    marked: bool, tmp_path: Path, open_clip_folder: Path
+) -> None:
+    (image,) = write_pictures(tmp_path / "parts", 1)
+    oddlens.load("anovl", model=open_clip_folder, device="cpu").set_thresholds(image=0.1).save(tmp_path / "bare")
+    if marked:
+        mark = Mark(
+            time=utc_now(), image=str(image), sha256=read_image(image).digest(), said="good", verdict="ng", score=0.5
+        )  # fmt: skip
+        add_feedback(tmp_path / "bare", [mark])
+    (said,) = learn(tmp_path / "bare", device="cpu").sentences
+    assert said.startswith("anovl takes no good examples, so that images that are marked good teach it nothing: ")
+    assert "'oddlens calibrate --good'" in said
+    assert "'oddlens station set --threshold'" in said
+
+
 ALL = [name for name, card in method_cards().items() if card.needs.references != "no" and card.needs.weights == "no"]
 
 

@@ -159,7 +159,7 @@ def detect(
         naming = names_sink(detector, defects, object_name)
     if naming is not None:
         sinks.append(naming)
-    said: dict[str, list[str]] = {}
+    said = {"caution": [detector.caution]} if detector.caution else {}
     if good is not None and detector.recipe.is_independent and not detector.recipe.alone:
         said["references"] = _doubtful(detector, object_name)
     if what.station is not None:

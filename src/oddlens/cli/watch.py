@@ -245,7 +245,7 @@ class _Line:
 
         name = detector.object_name
         self._source = source
-        self._said: dict[str, list[str]] = {}
+        self._said = {"caution": [detector.caution]} if detector.caution else {}
         self._mover = Mover(folder) if source.move and folder is not None else None
         with before_the_first_image():
             naming = names_sink(detector, (), name)

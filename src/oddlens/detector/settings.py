@@ -123,6 +123,11 @@ class DetectorSettings:
         return self.method.no_references
 
     @property
+    def caution(self) -> str:
+        """Why what it finds means nothing, in a sentence, see `Recipe.caution`; else ""."""
+        return self.recipe.caution(self.backbone.card.name)
+
+    @property
     def card(self) -> MethodCard:
         """What is known of its method, whose name the detector mostly has."""
         return self.method.card

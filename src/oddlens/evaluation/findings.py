@@ -84,7 +84,8 @@ class CellFindings:
             result.notes = (*result.notes, f"scored as one set of {len(records)} test images, without good examples")
         wiped_out = [job.source.relative(examples[number]) for number in self.unseen_examples]
         unseen = unseen_notes(result.scores, wiped_out, job.detector.card.unseen_remedy)
-        result.notes = (*result.notes, *unseen, *seen_before(job, examples))
+        cautions = [job.detector.caution] if job.detector.caution else []
+        result.notes = (*result.notes, *cautions, *unseen, *seen_before(job, examples))
         result.evaluated_at = None if job.protocol.full_size else maps[0].shape
         result.value_range = colour_range(self._evaluator.median, best["pixel"], fixed)
         result.thresholds["calibrated"] = in_use.image

@@ -20,6 +20,7 @@ from oddlens.inference.line import MOST_COMPARED, LearningSink, LineSink, sinks_
 from oddlens.inference.records import Record
 from oddlens.io.images import Picture
 from oddlens.loading import open_station
+from oddlens.methods.card import TAKEN
 from oddlens.station.document import STATION, read_document
 from oddlens.station.learning import LEAST_COMPARED
 from oddlens.teaching.namer import Namer, namer_of
@@ -160,6 +161,7 @@ class LiveStation:
             "name": self.name,
             "object_name": None,
             "method": None,
+            "takes": list(TAKEN),  # of a damaged one nobody knows
             "model": None,
             "runtime": None,
             "version": None,
@@ -172,6 +174,7 @@ class LiveStation:
             "image_size": None,
             "defects": [],
             "drift": None,
+            "caution": None,
         }
         try:
             loaded = self.loaded()
@@ -181,6 +184,7 @@ class LiveStation:
         return found | {
             "object_name": detector.object_name,
             "method": detector.name,
+            "takes": list(detector.card.takes),
             "model": detector.model_name or detector.backbone.identity.name,
             "runtime": detector.runtime,
             "version": loaded.version,
@@ -192,6 +196,7 @@ class LiveStation:
             "image_size": None if detector.image_size is None else list(detector.image_size),
             "defects": [] if detector.defects is None else list(detector.defects.words),
             "drift": loaded.drift,
+            "caution": detector.caution or None,
         }
 
     def opened(self) -> Detector:

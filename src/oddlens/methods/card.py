@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, get_args
 
 from oddlens.backbone.options import Capabilities
 from oddlens.errors import UsageError, printable
@@ -15,6 +15,8 @@ from oddlens.io.paths import is_closed, is_file, why_absent
 from oddlens.methods.recipe_fields import Recipe
 
 Need = Literal["no", "optional", "required"]
+Taken = Literal["references", "object_name", "defect_memory"]
+TAKEN: tuple[Taken, ...] = get_args(Taken)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +27,7 @@ class Needs:
         text: Whether it compares images with prompts, so that the model must have a text tower.
         references: Good examples: it takes none, scores better with some, or scores nothing without.
         weights: Learned weights, likewise.
+        object_name: Whether what it gives depends on what the object is called.
         set: Many images that it scores beside each other (`Method.score_set`): it does not, it can, or it does nothing else.
         model: What the model must be able to do beside a text tower.
         examples: What its references are, in words.
@@ -34,6 +37,7 @@ class Needs:
     text: bool
     references: Need
     weights: Need = "no"
+    object_name: bool = True
     set: Need = "no"
     model: Capabilities = field(default_factory=Capabilities)
     examples: str = "good examples"
@@ -116,6 +120,12 @@ class MethodCard:
     defect_memory: bool = False
     object_names: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     options: tuple[CardOption, ...] = ()
+
+    @property
+    def takes(self) -> tuple[Taken, ...]:
+        """What people may give a station of it, as far as methods differ in that."""
+        can = self.needs.references != "no", self.needs.object_name, self.defect_memory
+        return tuple(what for what, is_taken in zip(TAKEN, can, strict=True) if is_taken)
 
     @property
     def needs_references(self) -> str:

@@ -40,6 +40,10 @@ class Recipe:
         """Whether what an image gives never depends on the images before it: else there is nothing to calibrate."""
         return True
 
+    def caution(self, model: str) -> str:
+        """Why what it gives on a model, by the name of its card, means nothing, in a sentence; "" where it does mean something."""
+        return ""
+
 
 # As `dataclasses.field`, these say that they return the value, so that a field's declared type is checked against its default.
 

@@ -99,6 +99,9 @@ def _serve(
             say(f"oddlens: the token is {service.door.token}")
         for name, problem in problems.items():
             say(f"oddlens: {printable(name)} inspects nothing: {problem}")
+        for each in service.stations:
+            if (caution := each.to_dict()["caution"]) is not None:
+                say(f"oddlens: {printable(each.name)}: {caution}")
         ready(service)
 
     config = uvicorn.Config(

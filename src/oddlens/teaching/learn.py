@@ -211,8 +211,9 @@ class Lesson:
         named = len(set(defects.regions.images) - set(old.regions.images))
         changes = joining or leaving or new or gone or drawn or named or defects.memory.images != old.memory.images
         if not changes:
-            self._said.append("There is nothing new to learn of what is marked.")
-            return Learned(version=None, sentences=tuple(self._said))
+            reason = self.detector.no_references
+            nothing = "There is nothing new to learn of what is marked." if reason is None else _teaches_nothing(reason)
+            return Learned(version=None, sentences=tuple(dict.fromkeys([*self._said, nothing])))
         self._say(len(joining), len(leaving), len(new), named, gone, remade)
         if sampled > (left := len(sample_of(self.detector, self._folder))) and not renews:
             were = counted(sampled - left, "image of its line was", "images of its line were")
@@ -250,7 +251,7 @@ class Lesson:
                 "--renew-calibration: what was drawn at random does not join the references."
             )
         if found and (reason := self.detector.no_references) is not None:
-            self._said.append(f"Flagged good images change nothing: {reason.partition(':')[0]}.")
+            self._said.append(_teaches_nothing(reason))
             return []
         return found
 
@@ -417,6 +418,14 @@ class Lesson:
         if gone:
             said.append(f"{counted(gone, 'image of a defective part', 'images of defective parts')} changed or went.")
         self._said[:0] = said
+
+
+def _teaches_nothing(reason: str) -> str:
+    """What a station cannot be taught, and what to do instead. reason: `Detector.no_references`."""
+    return (
+        f"{reason.partition(':')[0]}, so that images that are marked good teach it nothing: to change its verdicts calibrate the "
+        "station on good images ('oddlens calibrate --good'), or move its threshold ('oddlens station set --threshold')."
+    )
 
 
 @contextmanager

@@ -23,6 +23,8 @@ def try_image(picture: Picture, object_name: str | None, detector: Detector) -> 
     """What a detector finds in an image, with the image and its overlay as data: URIs. object_name: None: the detector's own."""
     name = object_name or detector.object_name
     check_name("the object name", name)
+    if not detector.card.needs.object_name:  # by another name it would give the same, but for its thresholds
+        name = detector.object_name
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", OddlensWarning)  # a calibration for another object is not used
         (found,) = detector.detect(picture, name)

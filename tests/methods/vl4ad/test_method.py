@@ -25,7 +25,7 @@ from oddlens.errors import OddlensWarning, UsageError
 from oddlens.methods.base import Features, Text
 from oddlens.methods.recipe import make_recipe
 from oddlens.methods.vl4ad.dense import trained_temperature
-from oddlens.methods.vl4ad.method import VL4AD, _warn_of_mini
+from oddlens.methods.vl4ad.method import VL4AD, _warn_once
 from oddlens.methods.vl4ad.recipe import VL4ADRecipe
 from oddlens.methods.vl4ad.scores import SCORES, ClassificationRule, MaskPredictions, probabilities
 
@@ -311,7 +311,7 @@ class TestWhatItDoesNotTake:
 
 
 def test_the_embedded_model_runs_and_says_that_it_knows_no_street() -> None:
-    _warn_of_mini.cache_clear()
+    _warn_once.cache_clear()
     with pytest.warns(OddlensWarning, match="its maps of streets mean nothing") as told:
         (found,) = oddlens.load("vl4ad", device="cpu", ood="caravan, dog").detect([noise(100, 300)])
     assert np.isfinite(found.anomaly_map).all()

@@ -19,6 +19,7 @@ CARD = MethodCard(
         text=True,
         references="no",
         weights="required",
+        object_name=False,
         model=Capabilities(patches=True, local=True, joint=True, learned_prompts=True),
     ),
     weights=(

@@ -50,6 +50,7 @@ def fusion_card(one: MethodCard, other: MethodCard) -> MethodCard:
         needs=Needs(
             text=first.needs.text or second.needs.text,
             references="required",
+            object_name=first.needs.object_name or second.needs.object_name,
             least=2,
             model=first.needs.model | second.needs.model,
         ),

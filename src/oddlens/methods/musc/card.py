@@ -18,6 +18,7 @@ CARD = MethodCard(
     needs=Needs(
         text=False,
         references="required",
+        object_name=False,
         set="optional",
         model=Capabilities(patches=True),
         examples="a pool of unlabelled images",

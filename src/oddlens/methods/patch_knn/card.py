@@ -14,6 +14,6 @@ CARD = MethodCard(
     backbone="the embedded model; any ViT runs",
     home="oddlens.methods.patch_knn.method:PatchKNN",
     recipe=PatchKNNRecipe,
-    needs=Needs(text=False, references="required", model=Capabilities(patches=True)),
+    needs=Needs(text=False, references="required", object_name=False, model=Capabilities(patches=True)),
     defect_memory=True,
 )

@@ -15,7 +15,7 @@ CARD = MethodCard(
     models=("dinov2-with-registers-giant",),
     home="oddlens.methods.subspacead.method:SubspaceAD",
     recipe=SubspaceADRecipe,
-    needs=Needs(text=False, references="required", set="optional", model=Capabilities(patches=True)),
+    needs=Needs(text=False, references="required", object_name=False, set="optional", model=Capabilities(patches=True)),
     unguaranteed="subspacead fits one subspace to all references, and one more of them can raise an image's score",
     falling_maps=False,
 )

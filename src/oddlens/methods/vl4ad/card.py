@@ -13,7 +13,7 @@ CARD = MethodCard(
     backbone="a CLIP with a ViT; with learned masks any CLIP",
     home="oddlens.methods.vl4ad.method:VL4AD",
     recipe=VL4ADRecipe,
-    needs=Needs(text=True, references="no", weights="optional"),
+    needs=Needs(text=True, references="no", weights="optional", object_name=False),
     options=(
         CardOption(
             flag="--classes",

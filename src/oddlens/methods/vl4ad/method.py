@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from oddlens.backbone.backbone import Backbone
-from oddlens.backbone.cards import MINI
 from oddlens.backbone.request import FeatureRequest
 from oddlens.backbone.vision_pass import VisionPass
 from oddlens.errors import OddlensWarning, UsageError
@@ -52,8 +51,8 @@ class VL4AD(Method[VL4ADRecipe]):
         self._trained_temperature = trained_temperature(backbone)
         self._checked_vocabulary()  # what cannot be is refused before any frame is encoded
         self._words = ConceptEncoder(backbone.encode_text)
-        if backbone.card.name == MINI.name and recipe.masks == "dense":
-            _warn_of_mini()
+        if caution := recipe.caution(backbone.card.name):
+            _warn_once(caution)
 
     def encode_prompts(self, object_name: str) -> Text:
         """The words of the recipe; a street has no object name. Raises `UsageError` for words that the masks do not go with."""
@@ -177,11 +176,5 @@ def _highest(maps: Tensor, share: float) -> Tensor:
 
 
 @cache
-def _warn_of_mini() -> None:
-    """Say once that a street cannot be read with the embedded model: its maps have no meaning."""
-    warnings.warn(
-        "'mini' learned flaws of surfaces and spells words it does not know letter by letter, so that its maps of streets mean "
-        "nothing: it only shows that everything runs; for maps to rely on give a CLIP as the model",
-        OddlensWarning,
-        stacklevel=5,
-    )
+def _warn_once(caution: str) -> None:
+    warnings.warn(caution, OddlensWarning, stacklevel=5)

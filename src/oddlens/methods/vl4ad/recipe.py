@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from oddlens.backbone.cards import MINI
 from oddlens.backbone.options import Activation, PositionResize
 from oddlens.errors import UsageError
 from oddlens.methods.common.templates import load_templates
@@ -86,3 +87,12 @@ class VL4ADRecipe(Recipe):
     def vocabulary(self) -> Vocabulary:
         """The words in force. Raises `UsageError` where they contradict each other."""
         return make_vocabulary(self.classes, self.ood or (), self.merge)
+
+    def caution(self, model: str) -> str:
+        """See `Recipe`: learned masks do read streets on the embedded model."""
+        if model != MINI.name or self.masks != "dense":
+            return ""
+        return (
+            f"{MINI.name!r} learned flaws of surfaces and spells words it does not know letter by letter, so that its maps of "
+            "streets mean nothing: it only shows that everything runs; for maps to rely on give a CLIP as the model"
+        )

@@ -7,7 +7,7 @@ import { $, counted, el, fileName, number, submitted, table, tag, toast } from "
 export function openLearn(station, done) {
   const dialog = $("#learn");
   const options = el("fieldset", { class: "stack" },
-    choice("defect_memory", "Known defects count: what looks like one is more suspicious (needs PyTorch)"),
+    station.takes.includes("defect_memory") && choice("defect_memory", "Known defects count: what looks like one is more suspicious (needs PyTorch)"),
     choice("renew_calibration", "Set the thresholds anew, on good images that were drawn at random"));
   const preview = el("div", { class: "stack", "aria-live": "polite" });
   const save = el("button", { class: "main", disabled: true }, "Save as a new version");
@@ -17,7 +17,7 @@ export function openLearn(station, done) {
   const wish = (dry) => ({
     dry_run: dry,
     // Unless it is asked for, what the station does with known defects stays.
-    defect_memory: $("[name=defect_memory]", form).checked || null,
+    defect_memory: $("[name=defect_memory]", form)?.checked || null,
     renew_calibration: $("[name=renew_calibration]", form).checked,
     accept: accepted,
     who: who(),

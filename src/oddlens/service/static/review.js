@@ -102,7 +102,7 @@ async function judge(judged) {
   if (!item || !(await say(item, { judged }))) return;
   const { said } = items.find((each) => each.id === item.id) ?? {};
   $("#last").replaceChildren(...(judged === "wrong" ? [`${fileName(item.source)} is marked: ${SAID[said]}.`,
-    el("button", { type: "button", onclick: () => openLearn(station, load) }, `Teach ${fileName(item.source)}`)] : []));
+    $(`[data-teach=${said}]`) ? el("button", { type: "button", onclick: () => openLearn(station, load) }, `Teach ${fileName(item.source)}`) : ""] : []));
   if (items[at]?.id === item.id) step(1);
 }
 
@@ -154,7 +154,7 @@ key(["2"], "the verdict is wrong", () => judge("wrong"));
 key(["3"], "unsure", () => judge("unsure"));
 key(["h"], "heat on and off", toggleHeat);
 key(["c"], "write a comment", () => $("[name=comment]").focus());
-key(["g"], "teach it as good", () => teach("good"));
+if (station.takes.includes("references")) key(["g"], "teach it as good", () => teach("good"));
 key(["d"], "teach it as a defect", () => teach("bad"));
 
 for (const [name, value] of new URLSearchParams(location.search)) {

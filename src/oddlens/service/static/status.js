@@ -7,6 +7,7 @@ import { listen } from "./events.js";
 function sayStation(station) {
   banner("problem", station.problem, true);
   banner("drift", station.drift);
+  banner("caution", station.caution);
   for (const each of station.lost ?? []) saySource(each);
 }
 

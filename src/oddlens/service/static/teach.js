@@ -29,6 +29,10 @@ async function load() {
   $("#calibrated").textContent = calibrated(calibration, current);
   const { kept, enough } = calibration?.learning ?? { kept: 0, enough: 0 };
   $("[name=on] [value=learning]").textContent = `images that the station kept of its line (${kept}, ${enough} are enough)`;
+  const others = $("[name=on] [value=references]");
+  others.hidden = others.disabled = references.length < 2;
+  if (others.disabled && others.selected) others.parentNode.value = "files";
+  $("[data-files]").hidden = others.parentNode.value !== "files";
   choose($("[name=review_rate]"), reviewRate(calibration));
   $("#versions").replaceChildren(...[...current.versions].reverse().map((each) => tableRow([
     each.number, el("span", { class: "quiet" }, each.time ? moment(each.time) : ""), el("td", { class: "words" }, each.what ?? ""),

@@ -1,7 +1,7 @@
 // Try: any image in any words; nothing is kept.
 
 import { images, post } from "./api.js";
-import { $, $$, brief, el, number, regionsTable, showImage, showWords, submitted, tag } from "./dom.js";
+import { $, $$, brief, data, el, number, regionsTable, showImage, showWords, submitted, tag } from "./dom.js";
 import { dropZone } from "./drop.js";
 import { watchStation } from "./status.js";
 
@@ -29,18 +29,19 @@ async function ask() {
     const form = images([], { object_name: name.trim(), station });
     form.append("file", file, file.name);
     const found = await post("/api/try", form);
-    if (mine === asked) show(found, name.trim());
+    if (mine === asked) show(found, station && !data.station.takes.includes("object_name") ? "" : `as a ${name.trim()}, `);
   } catch (error) {
     if (mine === asked) $("#state").textContent = error.message;
   }
 }
 
-function show(found, name) {
+/** called: how it was asked about, where that counts. */
+function show(found, called) {
   $("#state").textContent = "";
   $("#result").hidden = false;
   const kind = found.verdict ?? "none";
   $("#about").replaceChildren(tag(kind), el("b", { class: "number" }, number(found.score)),
-    el("span", { class: "quiet" }, found.threshold == null ? `as a ${name}; without good images there is no verdict` : `as a ${name}, NG above ${brief(found.threshold)}`),
+    el("span", { class: "quiet" }, `${called}${found.threshold == null ? "no threshold, and so no verdict" : `NG above ${brief(found.threshold)}`}`),
     ...[found.concern, found.note].filter(Boolean).map((words) => el("p", {}, words)));
   showImage($("#image"), found.image, file.name);
   showImage($("#overlay"), found.overlay, `heat of ${file.name}`);
