@@ -92,7 +92,7 @@ def test_a_picture_is_tried_against_the_station_and_by_words_alone(served: Runni
     expect(page.locator("#about .tag")).to_have_text("NG")
     expect(page.locator("#overlay img")).to_be_visible()
     page.select_option("[name=station]", "")
-    expect(page.locator("#about")).to_contain_text("there is no verdict")
+    expect(page.locator("#about")).to_contain_text("no threshold, and so no verdict")
     score = page.inner_text("#about b")
     page.fill("[name=object_name]", "knitted wool")
     expect(page.locator("#about b")).not_to_have_text(score)
