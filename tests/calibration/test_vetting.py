@@ -48,6 +48,7 @@ def test_few_good_images_are_questioned_as_seldom_as_is_said(count: int) -> None
 def test_several_bad_ones_among_many_do_not_hide_one_another() -> None:
     found = vet(observed([*EVEN, *EVEN, 0.6, 0.7, 0.8]))
     assert {"020.png", "021.png", "022.png"} <= set(flagged(found))
+    assert "022.png differs from most others (score 0.8" in found.sentence
 
 
 def test_scores_that_are_not_positive_are_held_against_one_another_too() -> None:

@@ -83,7 +83,8 @@ def test_too_few_examples_are_reported_and_exit_1_with_everything_else_done(
     done = bench(place, open_clip_folder, "--shots", "0,4", "--seeds", "0")
     assert done.code == 1
     assert (
-        "oddlens: nut of set has 2 good examples, not 4: no figures for winclip 4-shot seed 0" in done.err.splitlines()
+        "oddlens: nut of set has 2 good examples: 4 are needed: no figures for winclip 4-shot seed 0"
+        in done.err.splitlines()
     )
     assert [result["mean"]["image_auroc"] is None for result in metrics(place)["results"]] == [False, True]
 

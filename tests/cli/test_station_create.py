@@ -214,6 +214,17 @@ class TestVetting:
         assert page(done)["promise"].endswith(f"accepted: {mixed / 'spot.png'}.")
         assert page(done)["promise"] == oddlens.open_station(tmp_path / "accepted", "cpu").calibration().promise  # type: ignore[union-attr]
 
+    def test_references_and_calibration_images_are_asked_about_at_once_with_their_folders(
+        self, mixed: Path, images: Path, open_clip_folder: Path, tmp_path: Path
+    ) -> None:
+        other = shutil.copytree(images / "references", tmp_path / "other")
+        shutil.copy(images / "bad" / "001.png", other / "spot.png")
+        done = self.create(tmp_path / "s", open_clip_folder, "--reference", mixed, "--calibrate", other)
+        assert done.code == 2
+        assert "mixed/spot.png differs most" in done.sentence
+        assert "other/spot.png" in done.sentence
+        assert "--leave-out mixed/spot.png other/spot.png" in done.sentence
+
     @pytest.mark.parametrize("option", ["--accept", "--leave-out"])
     def test_a_name_that_several_images_have_needs_more_of_the_path(
         self, images: Path, open_clip_folder: Path, tmp_path: Path, option: str

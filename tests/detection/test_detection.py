@@ -266,7 +266,7 @@ class TestConcern:
 
     def test_it_is_said_and_comes_back(self) -> None:
         found = replace(detection(image=0.5, pixel=0.5), concern="this is another part")
-        unseen = replace(detection(image=0.5, pixel=0.5), concern=UNSEEN)
+        unseen = replace(detection(image=0.5, pixel=0.5), concern=UNSEEN, is_unseen=True)
         assert (unseen.verdict, unseen.regions, unseen.mask().any()) == ("review", (), False)
         again = Detection.from_dict(unseen.to_dict())
         assert (again.is_unseen, again.unlike) == (True, False)

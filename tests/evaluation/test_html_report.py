@@ -186,13 +186,15 @@ def test_what_is_undefined_or_skipped_or_published_is_reported(finished: Benchma
         curves={},
     )
     cells = finished.cells | {key: bare}
-    skipped = [Skipped(Key("parts", "bolt", "winclip", Variant(4, 0)), "bolt of parts has 3 good examples, not 4")]
+    skipped = [
+        Skipped(Key("parts", "bolt", "winclip", Variant(4, 0)), "bolt of parts has 3 good examples: 4 are needed")
+    ]
     document = copy.deepcopy(summarise(finished.plan, cells, skipped))
     document["results"][1]["published"] = [
         {"source": "a <b>paper</b>", "mark": "S", "percent": {"image_auroc": 91.8}, "std": {}, "by_category": {}}
     ]
     page = Page(write_report(document, cells))
-    assert "bolt of parts has 3 good examples, not 4" in page.text
+    assert "bolt of parts has 3 good examples: 4 are needed" in page.text
     assert "no pixel_ap: no abnormal test image has a mask" in page.text
     assert "a <b>paper</b> [S]" in page.text
     assert "/ 91.8" in page.text

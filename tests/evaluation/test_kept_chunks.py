@@ -33,6 +33,7 @@ def found() -> Found:
                 parts={"near": 0.1},
                 label_names=("road", "sky"),
                 concern=UNSEEN,
+                is_unseen=True,
             ),
         ],
         1.25,

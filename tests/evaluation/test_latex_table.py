@@ -103,6 +103,11 @@ def test_a_mean_over_a_category_of_which_the_mask_left_nothing_has_its_mark(docu
     assert r"0.3. $\dagger$: with test images of which the mask" in text
 
 
+def test_a_figure_that_is_nearly_zero_is_set_as_a_number(document: MetricsDocument) -> None:
+    document["results"][0]["mean"]["image_auroc"] = 0.0002
+    assert r"& 0 & $<0.1$ &" in write_latex(document)
+
+
 def test_the_caption_says_which_settings_are_not_the_defaults(document: MetricsDocument) -> None:
     assert "Settings" not in write_latex(document)
     document["methods"]["winclip"] |= {"changed": {"prompts": "two_words"}, "weights": "here/learned_50%.pth"}

@@ -36,7 +36,15 @@ def test_heads_stand_under_what_is_measured() -> None:
 
 @pytest.mark.parametrize(
     ("mean", "std", "text"),
-    [(0.91849, None, "91.8"), (0.92, 0.0031, "92.0 ± 0.3"), (1.0, None, "100.0"), (None, None, "-")],
+    [
+        (0.91849, None, "91.8"),
+        (0.92, 0.0031, "92.0 ± 0.3"),
+        (1.0, None, "100.0"),
+        (0.0, None, "0.0"),
+        (0.0004, None, "<0.1"),
+        (0.0004, 0.0, "<0.1 ± 0.0"),
+        (None, None, "-"),
+    ],
 )
 def test_figures_are_printed_as_in_papers(mean: float | None, std: float | None, text: str) -> None:
     assert percent(mean, std) == text

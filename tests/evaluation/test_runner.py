@@ -141,7 +141,7 @@ def test_too_few_good_examples_skip_the_cell_and_say_so(
     small_set: Path, open_clip_folder: Path, tmp_path: Path
 ) -> None:
     done = run_whole(make_plan(small_set / "bolt", open_clip_folder, shots=(0, 4), seeds=(0,)), tmp_path)
-    assert [skip.reason for skip in done.skipped] == ["bolt of bolt has 3 good examples, not 4"]
+    assert [skip.reason for skip in done.skipped] == ["bolt of bolt has 3 good examples: 4 are needed"]
     assert [key.variant for key in done.cells] == [Variant(0)]
 
 

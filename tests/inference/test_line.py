@@ -55,7 +55,7 @@ class TestLearning:
         sink = LearningSink(LearningSample(tmp_path, "me"), CALIBRATION, SCENE)
         unseen, record = seen(3, 0.0, np.ones(8), "review")
         images = [seen(0, 0.5, np.ones(8)), seen(1, 9.0, np.ones(8), "ng"), seen(2, 0.5, None)]
-        passed(sink, [*images, (replace(unseen, concern=UNSEEN), record)])
+        passed(sink, [*images, (replace(unseen, concern=UNSEEN, is_unseen=True), record)])
         found = sink.sample.read()
         assert sorted(each.source for each in found) == ["0.png", "1.png"]
         shape = hashlib.sha256(b"(6, 8, 3)")

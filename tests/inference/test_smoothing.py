@@ -31,7 +31,7 @@ def test_a_share_of_one_changes_nothing() -> None:
 
 def test_a_frame_of_which_nothing_was_looked_at_counts_for_nothing() -> None:
     smooth, video = Smoothing(0.5), object()
-    unseen = replace(frame(0.0), concern=UNSEEN)
+    unseen = replace(frame(0.0), concern=UNSEEN, is_unseen=True)
     smooth(video, frame(1.0))
     assert smooth(video, unseen) is unseen
     assert smooth(video, frame(1.0)).score == 10

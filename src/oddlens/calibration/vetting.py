@@ -141,11 +141,11 @@ def vet(images: Observations) -> Vetting:
     short = short_names(each.source for each in images)
     scores, names, distances = images.scores, [short[each.source] for each in images], _distances(images)
     reasons: list[list[str]] = [[] for _ in images]
-    for number in _far(scores, SCORE):
+    far = list(_far(scores, SCORE))
+    for number in far:
         others = scores[:number] + scores[number + 1 :]
-        reasons[number].append(
-            f"differs most (score {scores[number]:.3g}, others {min(others):.3g} to {max(others):.3g})"
-        )
+        differs = "differs most" if len(far) == 1 else "differs from most others"
+        reasons[number].append(f"{differs} (score {scores[number]:.3g}, others {min(others):.3g} to {max(others):.3g})")
     for finding in (_strange(distances), _twins(distances, names), _odd_sizes(images), _odd_looks(images)):
         for number, reason in finding:
             reasons[number].append(reason)

@@ -98,12 +98,13 @@ FalseAlarmRate = Annotated[
         show_default="1 / (n + 1) below 20 images, then 0.05, from 100 on 0.01",
     ),
 ]
+REVIEW_RATE_HELP = "The share of good images that may go to review besides; 0: none."
 ReviewRate = Annotated[
     float | None,
     typer.Option(
         "--review-rate",
         metavar="R",
-        help="The share of good images that may go to review besides; 0: none.",
+        help=REVIEW_RATE_HELP,
         show_default="0.05",
     ),
 ]

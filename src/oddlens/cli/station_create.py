@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -101,11 +101,19 @@ class VettingOptions:
         return ([path for path in group if str(path) not in left_out] for group in groups)
 
     def refuse_doubtful(self, vetted: Sequence[Vetting], sheet: Path) -> None:
-        """Raise `UsageError` for a doubtful image that is not accepted, with a contact sheet, or for a name that is none."""
-        known = [row.observation for each in vetted for row in each.rows]
-        for each in vetted:
-            title = "references" if each.kind == "leave-one-out" else "calibration images"
-            refuse_doubtful(each, self.accept or [], sheet, known=known, leave_out=True, title=title)
+        """Raise `UsageError` for a doubtful image that is not accepted, with a contact sheet, or for a name that is none.
+
+        All are asked about at once, by names that tell apart images of the same name in several folders.
+        """
+        if not vetted:
+            return
+        from oddlens.calibration import Vetting, short_names
+
+        names = short_names(row.source for each in vetted for row in each.rows)
+        rows = (replace(row, name=names[row.source]) for each in vetted for row in each.rows)
+        whole = Vetting(vetted[-1].kind, tuple(sorted(rows, key=lambda row: not row.reasons)))
+        titles = ["references" if each.kind == "leave-one-out" else "calibration images" for each in vetted]
+        refuse_doubtful(whole, self.accept or [], sheet, leave_out=True, title=" and ".join(titles))
 
 
 def create(

@@ -9,11 +9,11 @@ import typer
 
 from oddlens.cli.command import before_the_first_image, loading
 from oddlens.cli.options import (
+    REVIEW_RATE_HELP,
     AsJson,
     DeviceName,
     FalseAlarmRate,
     MarkingOptions,
-    ReviewRate,
     RoiFile,
     RuntimeName,
     StationFolder,
@@ -50,7 +50,10 @@ class ChangeOptions:
         ),
     ] = None
     false_alarm_rate: FalseAlarmRate = None
-    review_rate: ReviewRate = None
+    review_rate: Annotated[
+        float | None,
+        typer.Option("--review-rate", metavar="R", help=REVIEW_RATE_HELP, show_default="the station's own"),
+    ] = None
     object_name: Annotated[
         str | None,
         typer.Option("--object", metavar="NAME", help="What is on the images. The station must be calibrated again."),

@@ -40,7 +40,7 @@ def problems_found(name: str, count: int, folder: object, left_out: Sequence[str
     Args:
         name: What it is called.
         count: The number of its problems.
-        folder: Of the data set, for what looks for all problems: no image or mask is read to open one.
+        folder: Of the data set, for what looks for all problems: no image or mask is read to open one. None: it is not known.
         left_out: See `folders_left_out`.
     """
     said = []
@@ -50,9 +50,11 @@ def problems_found(name: str, count: int, folder: object, left_out: Sequence[str
             "not laid out as categories are here: give a data set of its own by its own path"
         )
     if count:
+        check = (
+            "'oddlens data check' on its folder" if folder is None else f"'oddlens data check {as_argument(folder)}'"
+        )
         said.append(
-            f"{name}: {counted(count, 'problem')} found without reading its images: "
-            f"'oddlens data check {as_argument(folder)}' reads them and lists all problems"
+            f"{name}: {counted(count, 'problem')} found without reading its images: {check} reads them and lists all problems"
         )
     return said
 

@@ -39,6 +39,7 @@ class DetectionFields(TypedDict, total=False):
     p_value: float | None
     concern: str | None
     unlike: bool
+    unseen: bool
     note: str | None
     classes: dict[str, float]
 
@@ -87,6 +88,7 @@ class Detection:
         concern: Why the verdict is "review" whatever the score is, in a sentence: the image does not look like one that the score
             can be trusted on. None: there is no reason.
         unlike: Whether the image as a whole is unlike the good ones. That is a concern where much of it is marked.
+        is_unseen: Whether the method looked at nothing of the image: no verdict has a basis, and nothing is marked.
         marking: Which regions are large enough, and how large a pixel is.
         roi: Where to look; None: everywhere. Score and map are of what lies inside already.
         embedding: float32 [channels], what the detector calls the image as a whole, where it knows the scene of its part.
@@ -106,6 +108,7 @@ class Detection:
     p_value: float | None = None
     concern: str | None = None
     unlike: bool = False
+    is_unseen: bool = False
     marking: Marking = field(default_factory=Marking)
     roi: RegionOfInterest | None = None
     embedding: NDArray[np.float32] | None = None
@@ -156,6 +159,7 @@ class Detection:
             p_value=said.get("p_value"),
             concern=said.get("concern"),
             unlike=said.get("unlike", said.get("concern") not in (None, UNSEEN)),
+            is_unseen=said.get("unseen", said.get("concern") == UNSEEN),  # earlier versions wrote the sentence alone
         )
         if values.size:
             return found
@@ -181,11 +185,6 @@ class Detection:
     def is_anomalous(self) -> bool | None:
         """Whether the verdict is "ng": the score is greater than the threshold; None without a threshold."""
         return None if self.verdict is None else self.verdict == "ng"
-
-    @property
-    def is_unseen(self) -> bool:
-        """Whether the method looked at nothing of the image: no verdict has a basis, and nothing is marked."""
-        return self.concern == UNSEEN
 
     @cached_property
     def regions(self) -> tuple[Region, ...]:
@@ -353,6 +352,8 @@ class Detection:
             document["concern"] = self.concern
         if self.unlike:
             document["unlike"] = True
+        if self.is_unseen:
+            document["unseen"] = True
         if self.note is not None:
             document["note"] = self.note
         if shares := self.class_shares():

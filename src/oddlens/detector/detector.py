@@ -276,6 +276,7 @@ class Detector(CalibratedDetector):
                 roi=self.roi,
                 concern=UNSEEN if unseen else concern_of(unlike, anomaly_map, thresholds.pixel, inside),
                 unlike=unlike,
+                is_unseen=unseen,
                 embedding=None if embeddings is None else embeddings[number],
             )
 

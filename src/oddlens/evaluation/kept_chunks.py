@@ -183,6 +183,7 @@ def _found(document: _Document, arrays: dict[str, NDArray[np.generic]]) -> Found
                 labels=None if labels is None else labels.astype(np.uint8, copy=False),
                 label_names=tuple(document["label_names"]),
                 concern=UNSEEN if image["unseen"] else None,
+                is_unseen=image["unseen"],
             )
         )
     return Found(detections, document["encoding"], document["scoring"])

@@ -158,7 +158,7 @@ def _number(cell: str) -> str:
         return "--"
     figure = cell.rstrip(STAR + DAGGER)
     marks = escaped(cell.removeprefix(figure))
-    number = f"${figure}$".replace("±", r"\pm") if "±" in figure else figure
+    number = f"${figure}$".replace("±", r"\pm") if "±" in figure or "<" in figure else figure
     return number + (rf"\rlap{{{marks}}}" if marks else "")
 
 

@@ -87,7 +87,7 @@ def problem_lines(document: MetricsDocument) -> list[str]:
     return [
         line
         for name, entry in document["datasets"].items()
-        for line in problems_found(name, entry["problems"], name, entry["folders_left_out"])
+        for line in problems_found(name, entry["problems"], None, entry["folders_left_out"])
     ]
 
 

@@ -67,12 +67,15 @@ def heading(name: str) -> str:
 
 
 def percent(mean: float | None, std: float | None = None) -> str:
-    """A fraction as papers print it, in percent.
+    """A fraction as papers print it, in percent. What is no zero does not look like one.
 
     Examples:
-        >>> percent(0.92), percent(0.92, 0.003), percent(None)
-        ('92.0', '92.0 ± 0.3', '-')
+        >>> percent(0.92), percent(0.92, 0.003), percent(0.0002), percent(None)
+        ('92.0', '92.0 ± 0.3', '<0.1', '-')
     """
     if mean is None:
         return "-"
-    return f"{100 * mean:.1f}" if std is None else f"{100 * mean:.1f} ± {100 * std:.1f}"
+    shown = f"{100 * mean:.1f}"
+    if shown == "0.0" and mean > 0:
+        shown = "<0.1"
+    return shown if std is None else f"{shown} ± {100 * std:.1f}"

@@ -225,7 +225,7 @@ class Benchmark:
                 continue
             if len(chosen) < variant.shots:
                 have = counted(len(chosen), "good example")
-                self.skipped.append(Skipped(key, f"{category} of {source.name} has {have}, not {variant.shots}"))
+                self.skipped.append(Skipped(key, f"{category} of {source.name} has {have}: {variant.shots} are needed"))
                 continue
             settings = cell_settings(source, category, detector, object_name, chosen, protocol, self._contents)
             cell = read_cell(key.path(self.out), settings) if resume else None
