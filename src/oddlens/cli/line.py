@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from oddlens.calibration import Exchangeability, chosen
 from oddlens.errors import printable
 from oddlens.inference.line import sinks_of
+from oddlens.inference.records import Record
 from oddlens.inference.sinks import Sink
 from oddlens.station.history import read_station_version
+from oddlens.station.learning import kept_count
 
 if TYPE_CHECKING:
     from oddlens.detector import Detector
@@ -32,8 +35,18 @@ class StationLine:
         """In their order."""
         return [each for each in (self._learning, self._watch, _Finish(self)) if each is not None]
 
+    def notice(self) -> None:
+        """What was found of the sample of the line counts no more where images of it were deleted, as with `with_comparison`."""
+        state = self._detector.state
+        tested = None if state is None else state.tested
+        if self._learning is None or state is None or tested is None or tested.groups != "line":
+            return
+        if kept_count(Path(self._station)) < tested.later:
+            self._detector.state = replace(state, tested=None)
+
     def finish(self) -> None:
         """Gather what is to be said; all images are done."""
+        self.notice()
         if self._learning is not None:
             self._tested(self._learning.compared())
             self._said["station"] = [self._learning.sentence(self._station)]
@@ -62,6 +75,10 @@ class StationLine:
 class _Finish(Sink):
     def __init__(self, line: StationLine) -> None:
         self._line = line
+
+    def write(self, number: int, record: Record) -> Record:
+        self._line.notice()
+        return record
 
     def finish(self) -> None:
         self._line.finish()
