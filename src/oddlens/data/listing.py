@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from oddlens.data.problem import Problem
+from oddlens.data.problem import Loss, Problem
 from oddlens.data.record import Record
 from oddlens.errors import DataError
 from oddlens.io.paths import is_dir, is_file, read_bytes, why_absent
@@ -125,4 +125,4 @@ def drop_lost_masks(records: Sequence[Record], problems: list[Problem]) -> list[
 
 def _report_lost(what: str, path: Path, reason: str, record: Record, problems: list[Problem]) -> None:
     sentence = f"the image {record.image} is listed with the {what} {path}, {reason}"
-    problems.append(Problem(record.image, "mask-missing", sentence))
+    problems.append(Problem(record.image, "mask-missing", sentence, Loss(record.category, record.split)))

@@ -18,7 +18,7 @@ from pathlib import Path
 from oddlens.data.dataset import Dataset
 from oddlens.data.legend import LEGENDS
 from oddlens.data.listing import absence, drop_lost_masks, locate, read_table, read_text
-from oddlens.data.problem import Problem
+from oddlens.data.problem import Loss, Problem
 from oddlens.data.record import NORMAL, SPLITS, Record, Split
 from oddlens.data.words import label_of, split_of
 from oddlens.errors import DataError, UsageError, nearest
@@ -72,7 +72,9 @@ def read_manifest(path: Path, problems: list[Problem]) -> list[Record]:
             continue
         record = _record(row, path.parent)
         if reason := absence(record.image, file=True):
-            problems.append(Problem(record.image, "image-missing", f"{where} lists {record.image}, {reason}"))
+            sentence = f"{where} lists {record.image}, {reason}"
+            loss = None if record.label is None else Loss(record.category, record.split)
+            problems.append(Problem(record.image, "image-missing", sentence, loss))
         elif isinstance(record.legend, Path) and not is_file(record.legend):
             sentence = f"{where} names the legend {record.legend}, neither one of ours nor a file"
             problems.append(Problem(path, "row-invalid", sentence))

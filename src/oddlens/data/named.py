@@ -9,7 +9,8 @@ from pathlib import Path
 
 from oddlens.data import Dataset, Record, open_dataset
 from oddlens.data.copies import copies
-from oddlens.errors import UsageError
+from oddlens.data.problem import Loss, Problem
+from oddlens.errors import UsageError, counted, first_and_more
 from oddlens.io.paths import expanded, is_file
 
 
@@ -28,6 +29,18 @@ class NamedDataset:
         """The test images of a category (None: of all) whose label is known, without those that are left out."""
         records = self.dataset.select(category=category, split="test")
         return tuple(record for record in records if record.label is not None and record.image not in self.left_out)
+
+    def losses(self, category: str, *, left_out: bool) -> list[Problem]:
+        """What the test images of a category lack, see `Loss`: images that are left out, or files that cannot be read."""
+        loss = Loss(category, "test", left_out)
+        return [problem for problem in self.dataset.problems if problem.loss == loss]
+
+    def unlabelled_notes(self, category: str) -> list[str]:
+        """That test images of a category are left out, since only a mask would say what they show: a sentence, or none."""
+        names = [self.relative(problem.path) for problem in self.losses(category, left_out=True)]
+        are = "is" if len(names) == 1 else "are"
+        without = f"{counted(len(names), 'test image')} without a mask {are} left out ({first_and_more(names)})"
+        return [f"{without}: only a mask says what an image shows here"] if names else []
 
     def names_left_out(self, category: str) -> list[str]:
         """The test images of a category that are left out, by their relative path, in the order of these."""

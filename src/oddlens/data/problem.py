@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from oddlens.data.record import Split
 from oddlens.errors import as_argument, counted, first_and_more, one_line, printable
 
 ProblemKind = Literal[
@@ -60,6 +61,22 @@ def problems_found(name: str, count: int, folder: object, left_out: Sequence[str
 
 
 @dataclass(frozen=True, slots=True)
+class Loss:
+    """What the figures of a category lack.
+
+    Attributes:
+        category: The category.
+        split: The split that lacks an image, or what is known of one.
+        left_out: Nobody says what the image shows, so that it is left out. Else a file that belongs to the data set cannot be read:
+            figures without it would be those of another data set.
+    """
+
+    category: str
+    split: Split
+    left_out: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     """One fault of a data set.
 
@@ -67,11 +84,13 @@ class Problem:
         path: The file or folder at fault.
         kind: The kind of fault, for programs.
         sentence: What is wrong, for people: lower case, without a full stop, as in errors.
+        loss: What figures lack for it; None: nothing that is known.
     """
 
     path: Path
     kind: ProblemKind
     sentence: str
+    loss: Loss | None = None
 
     def __post_init__(self) -> None:
         """Bring the sentence to one line, with any names in it."""

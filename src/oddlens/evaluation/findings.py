@@ -85,7 +85,13 @@ class CellFindings:
         wiped_out = [job.source.relative(examples[number]) for number in self.unseen_examples]
         unseen = unseen_notes(result.scores, wiped_out, job.detector.card.unseen_remedy)
         cautions = [job.detector.caution] if job.detector.caution else []
-        result.notes = (*result.notes, *cautions, *unseen, *seen_before(job, examples))
+        result.notes = (
+            *result.notes,
+            *job.source.unlabelled_notes(job.category),
+            *cautions,
+            *unseen,
+            *seen_before(job, examples),
+        )
         result.evaluated_at = None if job.protocol.full_size else maps[0].shape
         result.value_range = colour_range(self._evaluator.median, best["pixel"], fixed)
         result.thresholds["calibrated"] = in_use.image

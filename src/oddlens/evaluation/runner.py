@@ -135,6 +135,7 @@ class Benchmark:
                 examples = self._examples(source, category)
                 every = {record.image: record for chosen in examples.values() for record in chosen}
                 self.remarks += remarks_on_examples(source, category, every.values())
+                self.remarks += (f"{category} of {source.name}: {note}" for note in source.unlabelled_notes(category))
                 protocol = choose_protocol(source, category, self.plan.full_size, self.plan.components)
                 for detector in self.plan.detectors:
                     self._prepare(source, category, detector, examples, protocol, resume)
@@ -212,11 +213,16 @@ class Benchmark:
         """Sort the cells of a category and method into done, skipped and still to do."""
         records = source.tests(category)
         object_name = self.plan.names.of(source.name, category, authors_names(detector.card.name))
+        unread = source.losses(category, left_out=False)
         to_do: dict[Variant, tuple[CellSettings, tuple[Record, ...]]] = {}
         changed: dict[str, None] = {}
         for variant in self.plan.variants_of(detector):
             chosen = examples[variant]
             key = Key(source.name, category, detector.name, variant)
+            if unread:
+                others = f" ({len(unread) - 1} more problems like this one)" if unread[1:] else ""
+                self.skipped.append(Skipped(key, f"{unread[0].sentence}{others}"))
+                continue
             if not records:
                 self.skipped.append(Skipped(key, f"{category} of {source.name} has no labelled test image"))
                 continue

@@ -41,7 +41,7 @@ def _read(folder: Path, category: str, problems: list[Problem]) -> list[Record]:
             for image in images:
                 file = labels.get(image)
                 if file is None:
-                    report_missing(image, files, problems)
+                    report_missing(image, f"in {files}", problems)
                 records.append(_record(image, file, category, split, kind.name, legend))
     return records
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from oddlens.data.files import folders_in, images_in, list_images, report_orphan
 from oddlens.data.layouts.base import by_category
-from oddlens.data.layouts.label_files import normal_frame, report_missing, unlabelled_frame
+from oddlens.data.layouts.label_files import normal_frame, report_left_out, unlabelled_frame
 from oddlens.data.problem import Problem
 from oddlens.data.record import Record, Split
 from oddlens.io.paths import is_dir, is_file
@@ -59,7 +59,7 @@ def _read(folder: Path, category: str, problems: list[Problem]) -> list[Record]:
             labels = folder / LABELS / name / city
             found = label_file(labels, LABELS, LEGENDS, stem)
             if found is None:
-                report_missing(image, labels, problems)
+                report_left_out(image, f"in {labels}", category, split, problems)
                 records.append(unlabelled_frame(image, category))
             else:
                 records.append(normal_frame(image, found[0], category, split, found[1]))

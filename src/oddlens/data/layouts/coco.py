@@ -18,7 +18,7 @@ from oddlens.data.files import annotations_in, images_in, split_folders
 from oddlens.data.layouts.base import Layout
 from oddlens.data.layouts.labelled_pairs import kind_of
 from oddlens.data.listing import absence, locate
-from oddlens.data.problem import Problem
+from oddlens.data.problem import Loss, Problem
 from oddlens.data.record import NORMAL, Record, Split
 from oddlens.data.words import split_of
 from oddlens.errors import DataError
@@ -64,7 +64,8 @@ def _read_file(file: Path, category: str, problems: list[Problem]) -> list[Recor
         images = [locate(folder, entry.name) for folder in folders]
         image = next((each for each in images if is_file(each)), images[0])
         if reason := absence(image, file=True):
-            problems.append(Problem(image, "image-missing", f"{file} lists {image}, {reason}"))
+            sentence = f"{file} lists {image}, {reason}"
+            problems.append(Problem(image, "image-missing", sentence, Loss(category, split)))
         elif entry.kinds:
             records.append(Record(image, file, 1, category, kind_of(entry.kinds), split))
         else:

@@ -14,7 +14,7 @@ from pathlib import Path
 from oddlens.data.files import images_in, report_orphan
 from oddlens.data.layouts.base import Layout
 from oddlens.data.layouts.label_files import labelled_frames
-from oddlens.data.problem import Problem
+from oddlens.data.problem import Loss, Problem
 from oddlens.data.record import Record
 from oddlens.io.paths import matching
 
@@ -49,7 +49,7 @@ def _read(root: Path, problems: list[Problem]) -> list[Record]:
             frames.append((images[stem], labels, "ood"))
         else:
             sentence = f"the frame {stem}{SUFFIX} of {labels} is not below {root}: it is one of Lost and Found, put that beside"
-            problems.append(Problem(labels, "image-missing", sentence))
+            problems.append(Problem(labels, "image-missing", sentence, Loss(root.name, "test")))
     return labelled_frames(frames, root.name, "test", problems)
 
 

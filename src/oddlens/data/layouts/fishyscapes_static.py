@@ -13,7 +13,7 @@ from pathlib import Path
 from oddlens.data.files import folders_in, images_in, report_orphan
 from oddlens.data.layouts.base import Layout
 from oddlens.data.layouts.label_files import labelled_frames
-from oddlens.data.problem import Problem
+from oddlens.data.problem import Loss, Problem
 from oddlens.data.record import Record
 
 LABEL_FOLDER = re.compile(r"fs_val(_v\d+)?")
@@ -36,7 +36,7 @@ def _read_version(folder: Path, problems: list[Problem]) -> list[Record]:
             else:
                 places = f"neither in {folder} nor in {made}"
                 sentence = f"the image {name} of {labels} is {places}: add its difference to the frame of Cityscapes"
-                problems.append(Problem(labels, "image-missing", sentence))
+                problems.append(Problem(labels, "image-missing", sentence, Loss(folder.name, "test")))
         elif not labels.stem.endswith(IMAGE):
             report_orphan(labels, problems, f"it ends neither in {LABELS} nor in {IMAGE}")
     return labelled_frames(frames, folder.name, "test", problems)

@@ -10,7 +10,7 @@ from pathlib import Path
 from oddlens.data.files import list_images
 from oddlens.data.layouts.base import Layout
 from oddlens.data.listing import read_table
-from oddlens.data.problem import Problem
+from oddlens.data.problem import Loss, Problem
 from oddlens.data.record import NORMAL, Record
 from oddlens.data.words import label_of
 from oddlens.io.paths import is_dir, is_file
@@ -42,9 +42,8 @@ def _read(root: Path, problems: list[Problem]) -> list[Record]:
         else:
             records.append(Record(image, None, known, root.name, "hemorrhage" if known else NORMAL, "test"))
     for name in labels:
-        problems.append(
-            Problem(table, "image-missing", f"{table} lists the id {name or 0}, which has no image in {folder}")
-        )
+        sentence = f"{table} lists the id {name or 0}, which has no image in {folder}"
+        problems.append(Problem(table, "image-missing", sentence, Loss(root.name, "test")))
     return records
 
 

@@ -22,11 +22,13 @@ def _parts(root: Path) -> list[list[Path]]:
 
 
 def _read(root: Path, problems: list[Problem]) -> list[Record]:
-    return [
-        record
-        for files in _parts(root)
-        for record in read_labelled_pairs(*match_beside(files, SUFFIX, problems), root.name, "test", problems)
-    ]
+    images: list[Path] = []
+    masks: dict[Path, Path] = {}
+    for files in _parts(root):
+        own_images, own_masks = match_beside(files, SUFFIX, problems)
+        images += own_images
+        masks |= own_masks
+    return read_labelled_pairs(images, masks, root.name, "test", problems)
 
 
 LAYOUT = Layout(

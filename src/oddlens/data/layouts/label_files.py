@@ -9,7 +9,7 @@ from pathlib import Path
 
 from oddlens.data.legend import Legend, listed, load_legend, values_in
 from oddlens.data.masks import read_values
-from oddlens.data.problem import Problem
+from oddlens.data.problem import Loss, Problem
 from oddlens.data.record import NORMAL, Record, Split
 from oddlens.errors import DataError, first_and_more
 
@@ -26,9 +26,15 @@ def unlabelled_frame(image: Path, category: str) -> Record:
     return Record(image, None, None, category, UNKNOWN, "unlabelled")
 
 
-def report_missing(image: Path, folder: Path, problems: list[Problem]) -> None:
-    """Report a frame whose label file is not there."""
-    problems.append(Problem(image, "mask-missing", f"the image {image} has no label file in {folder}"))
+def report_missing(image: Path, where: str, problems: list[Problem]) -> None:
+    """Report a frame whose label file is not there. where: it would be, as in "in a folder"."""
+    problems.append(Problem(image, "mask-missing", f"the image {image} has no label file {where}"))
+
+
+def report_left_out(image: Path, where: str, category: str, split: Split, problems: list[Problem]) -> None:
+    """The same of a frame that is left out for it."""
+    sentence = f"the image {image} has no label file {where}, so it is left out"
+    problems.append(Problem(image, "mask-missing", sentence, Loss(category, split, left_out=True)))
 
 
 def labelled_frames(
@@ -87,7 +93,7 @@ def _frame(category: str, split: Split, frame: tuple[Path, Path, str | Path]) ->
     try:
         held = values_in(read_values(labels))
     except DataError as error:
-        problem = Problem(labels, "mask-unreadable", str(error))
+        problem = Problem(labels, "mask-unreadable", str(error), Loss(category, split))
         return _Frame(unlabelled_frame(image, category), labels, legend, unreadable=problem)
     classes = labels if legend.names else None
     if legend.anomalous.intersection(held):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from oddlens.data.annotations import SUFFIX, read_drawing
 from oddlens.data.masks import read_mask
-from oddlens.data.problem import Problem
+from oddlens.data.problem import Loss, Problem
 from oddlens.data.record import NORMAL, Record, Split
 from oddlens.errors import DataError
 
@@ -34,12 +34,12 @@ def read_labelled_pairs(
         sentence = (
             f"the image {image} has no mask, and only masks say which are normal: give it one, black if it is normal"
         )
-        problems.append(Problem(image, "mask-missing", sentence))
+        problems.append(Problem(image, "mask-missing", sentence, Loss(category, split, left_out=True)))
     records = []
     for image, defect in zip(images, found, strict=True):
         mask = masks.get(image)
         if isinstance(defect, DataError) and mask is not None:
-            problems.append(Problem(mask, "mask-unreadable", str(defect)))
+            problems.append(Problem(mask, "mask-unreadable", str(defect), Loss(category, split)))
         if not isinstance(defect, str):
             records.append(Record(image, None, None, category, UNKNOWN, "unlabelled"))
         elif defect == NORMAL:

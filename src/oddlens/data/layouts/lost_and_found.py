@@ -13,7 +13,7 @@ from pathlib import Path
 from oddlens.data.files import folders_in
 from oddlens.data.layouts.base import by_category
 from oddlens.data.layouts.cityscapes import IMAGES, frames, label_file, report_orphans
-from oddlens.data.layouts.label_files import labelled_frames, report_missing
+from oddlens.data.layouts.label_files import labelled_frames, report_left_out
 from oddlens.data.problem import Problem
 from oddlens.data.record import Record, Split
 from oddlens.io.paths import is_dir
@@ -38,7 +38,7 @@ def _read(folder: Path, category: str, problems: list[Problem]) -> list[Record]:
             labels = folder / LABELS / split / place
             found = label_file(labels, LABELS, LEGENDS, stem)
             if found is None:
-                report_missing(image, labels, problems)
+                report_left_out(image, f"in {labels}", category, split, problems)
             else:
                 labelled.append((image, *found))
         report_orphans(folder, LABELS, split, problems)

@@ -19,7 +19,7 @@ from typing import NotRequired, TypedDict, TypeGuard
 from oddlens.data.files import stems_of
 from oddlens.data.layouts.base import Layout
 from oddlens.data.listing import absence, drop_lost_masks, locate, read_json
-from oddlens.data.problem import Problem
+from oddlens.data.problem import Loss, Problem
 from oddlens.data.record import NORMAL, SPLITS, Record, Split
 from oddlens.data.words import label_of, name_key, split_of
 from oddlens.errors import DataError
@@ -90,7 +90,8 @@ def _read(root: Path, problems: list[Problem]) -> list[Record]:
     for split, category, entry in _entries(meta, problems):
         image = _locate(meta.parent, entry["img_path"])
         if reason := absence(image, file=True):
-            problems.append(Problem(image, "image-missing", f"{meta} lists {image}, {reason}"))
+            sentence = f"{meta} lists {image}, {reason}"
+            problems.append(Problem(image, "image-missing", sentence, Loss(category, split)))
             continue
         if label_of(entry["anomaly"]):
             mask = _locate(meta.parent, listed) if (listed := entry.get("mask_path")) else None

@@ -17,7 +17,7 @@ from typing import NotRequired, TypedDict, TypeGuard
 from oddlens.data.files import annotations_in
 from oddlens.data.layouts.base import Layout
 from oddlens.data.listing import absence, drop_lost_masks, locate, read_json
-from oddlens.data.problem import Problem
+from oddlens.data.problem import Loss, Problem
 from oddlens.data.record import NORMAL, Record, Split
 from oddlens.errors import DataError
 from oddlens.io.paths import is_dir, is_file
@@ -76,7 +76,8 @@ def _read_category(listing: Path, problems: list[Problem]) -> list[Record]:
     for split, where, entry in _entries(listing, content, problems):
         image = locate(folder, prefix + entry["image_path"])
         if reason := absence(image, file=True):
-            problems.append(Problem(image, "image-missing", f"{where} lists {image}, {reason}"))
+            sentence = f"{where} lists {image}, {reason}"
+            problems.append(Problem(image, "image-missing", sentence, Loss(listing.stem, split)))
         elif entry["anomaly_class"] == normal:
             records.append(Record(image, None, 0, listing.stem, NORMAL, split))
         else:

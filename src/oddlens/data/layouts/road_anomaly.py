@@ -8,9 +8,9 @@ from pathlib import Path
 
 from oddlens.data.files import images_in, list_images, match_masks
 from oddlens.data.layouts.base import by_category
-from oddlens.data.layouts.label_files import labelled_frames
+from oddlens.data.layouts.label_files import labelled_frames, report_left_out
 from oddlens.data.listing import absence, locate, read_json
-from oddlens.data.problem import Problem
+from oddlens.data.problem import Loss, Problem
 from oddlens.data.record import Record
 from oddlens.errors import DataError
 from oddlens.io.paths import is_dir, is_file
@@ -36,34 +36,31 @@ def _listed(listing: Path) -> list[str]:
 
 def _read(folder: Path, category: str, problems: list[Problem]) -> list[Record]:
     if _is_release(folder):
-        frames = _of_release(folder, problems)
+        frames = _of_release(folder, category, problems)
     else:
         images = list_images(folder / IMAGES, problems)
         labels = match_masks(images, images_in(folder / LABELS), ("",), problems)
         frames = [(image, labels[image], "ood") for image in images if image in labels]
         for image in images:
             if image not in labels:
-                _missing(image, folder / LABELS / f"{image.stem}.png", problems)
+                report_left_out(image, str(folder / LABELS / f"{image.stem}.png"), category, "test", problems)
     return labelled_frames(frames, category, "test", problems, all_abnormal=True)
 
 
-def _of_release(folder: Path, problems: list[Problem]) -> list[tuple[Path, Path, str]]:
+def _of_release(folder: Path, category: str, problems: list[Problem]) -> list[tuple[Path, Path, str]]:
     frames = []
     for name in _listed(folder / LISTING):
         image = locate(folder / FRAMES, name)
         if reason := absence(image, file=True):
-            problems.append(Problem(image, "image-missing", f"{folder / LISTING} lists {image}, {reason}"))
+            sentence = f"{folder / LISTING} lists {image}, {reason}"
+            problems.append(Problem(image, "image-missing", sentence, Loss(category, "test")))
             continue
         labels = image.with_suffix(".labels") / "labels_semantic.png"
         if not is_file(labels):
-            _missing(image, labels, problems)
+            report_left_out(image, str(labels), category, "test", problems)
         else:
             frames.append((image, labels, "road-anomaly"))
     return frames
-
-
-def _missing(image: Path, labels: Path, problems: list[Problem]) -> None:
-    problems.append(Problem(image, "mask-missing", f"the image {image} has no label file {labels}, so it is left out"))
 
 
 LAYOUT = by_category(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from oddlens.data.files import folders_in, images_in, list_images, report_orphan
 from oddlens.data.layouts.base import by_category
-from oddlens.data.layouts.label_files import labelled_frames, normal_frame
+from oddlens.data.layouts.label_files import labelled_frames, normal_frame, report_left_out
 from oddlens.data.problem import Problem
 from oddlens.data.record import Record, Split
 from oddlens.io.paths import is_dir, is_file
@@ -45,8 +45,7 @@ def _read(folder: Path, category: str, problems: list[Problem]) -> list[Record]:
                 if is_file(labels):
                     pairs.append((image, labels))
                 else:
-                    sentence = f"the image {image} has no label file {labels}, so it is left out"
-                    problems.append(Problem(image, "mask-missing", sentence))
+                    report_left_out(image, str(labels), category, split, problems)
         if split == "test":
             frames = ((image, labels, LEGEND) for image, labels in pairs)
             records += labelled_frames(frames, category, split, problems)

@@ -13,7 +13,7 @@ from pathlib import Path
 from oddlens.data.files import pair_masks
 from oddlens.data.layouts.base import Layout
 from oddlens.data.listing import absence, locate, read_table
-from oddlens.data.problem import Problem
+from oddlens.data.problem import Loss, Problem
 from oddlens.data.record import NORMAL, Record
 from oddlens.data.words import is_normal_word, split_of
 from oddlens.io.paths import is_file
@@ -31,7 +31,7 @@ def _read_rows(root: Path, problems: list[Problem]) -> list[Record]:
             problems.append(Problem(table, "row-invalid", sentence))
         elif reason := absence(image := locate(root, name), file=True):
             sentence = f"line {number} of {table} lists {image}, {reason}"
-            problems.append(Problem(image, "image-missing", sentence))
+            problems.append(Problem(image, "image-missing", sentence, Loss(category, split)))
         elif is_normal_word(label):
             records.append(Record(image, None, 0, category, NORMAL, split))
         else:
