@@ -4,9 +4,11 @@ import json
 import math
 import statistics
 from dataclasses import replace
+from importlib.metadata import version
 
 import pytest
 
+import oddlens
 from oddlens.evaluation import METRICS, Benchmark, Key, Skipped, Variant, summarise
 from oddlens.evaluation.metrics_document import score_lines
 
@@ -126,3 +128,12 @@ def test_every_score_has_a_line(finished: Benchmark) -> None:
         "dataset": "parts", "category": "bolt", "method": "winclip", "shots": 0, "seed": None,
         "path": first.path, "label": first.label, "defect": first.defect, "score": first.score,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(("runtime", "package"), [("onnx", "onnxruntime"), ("torch", "torch")])
+def test_each_method_says_what_computed_whatever_else_is_installed(
+    finished: Benchmark, runtime: str, package: str
+) -> None:
+    plan = replace(finished.plan, detectors=(oddlens.load("winclip", runtime=runtime),))
+    said = summarise(plan, {}, [])["methods"]["winclip"]["runtime"]
+    assert said == f"{package} {version(package)}"

@@ -298,9 +298,9 @@ def _settings(document: MetricsDocument) -> Iterator[str]:
         if method["weights"]:
             lines.append(f"weights {method['weights']}{training_words(method)}, SHA-256 {method['weights_sha256']}")
         yield _list(lines)
-    machine = document["machine"]
+    machine, runtimes = document["machine"], sorted({method["runtime"] for method in document["methods"].values()})
     yield html.paragraph(
-        f"oddlens {document['oddlens']}, torch {machine['torch']}, Python {machine['python']}, {machine['device']}, "
+        f"oddlens {document['oddlens']}, {', '.join(runtimes)}, Python {machine['python']}, {machine['device']}, "
         f"{machine['threads']} threads. Data sets: "
         + ", ".join(
             f"{name} ({entry['layout']}, {entry['data_sha256'][:12]})" for name, entry in document["datasets"].items()

@@ -93,9 +93,16 @@ def _method(detector: Detector, training: TrainedOn) -> MethodEntry:
         "preprocessing_sha256": identity.preprocessing_sha256,
         "weights_sha256": identity.weights_sha256,
         "weights": detector.weights,
+        "runtime": _runtime(identity.machine),
         "trained_on": list(training.names),
         **set_by_hand(identity),
     }
+
+
+def _runtime(machine: Mapping[str, object]) -> str:
+    """The package that computed and its version. PyTorch may be installed beside a runtime of graphs."""
+    package = next(name for name in ("onnxruntime", "openvino", "torch") if name in machine)
+    return f"{package} {machine[package]}"
 
 
 def _dataset(source: NamedDataset) -> DatasetEntry:

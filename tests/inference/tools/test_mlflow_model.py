@@ -28,6 +28,14 @@ def test_a_path_is_one_image(model: StationModel, tmp_path: Path) -> None:
     assert "does not exist" in table["error"][2]
 
 
+def test_a_row_has_a_path_or_bytes_and_one_with_neither_fails_alone(model: StationModel, tmp_path: Path) -> None:
+    (image, *_) = write_pictures(tmp_path / "parts", 3)
+    rows = [{"path": str(image)}, {"content": image.read_bytes()}, {"path": None}]
+    table = model.predict(rows)
+    assert table["score"][0] == table["score"][1]
+    assert table["error"][2].endswith("the row has neither a path nor content with the bytes of an image file")
+
+
 def test_a_table_without_images_is_refused(model: StationModel) -> None:
     with pytest.raises(UsageError, match=r"the column path, or content"):
         model.predict([{"image": "a.png"}])

@@ -12,8 +12,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from oddlens.errors import Failure, UsageError, needs_package
-from oddlens.io.images import read_image
-from oddlens.io.inputs import Images, Input
+from oddlens.io.images import Picture, read_image
+from oddlens.io.inputs import Input
 
 if TYPE_CHECKING:
     from oddlens.detection import Detection
@@ -31,15 +31,25 @@ class StationModel:
         with needs_package("pandas", "a model of MLflow needs pandas: pip install 'oddlens[mlflow]'"):
             from pandas import DataFrame
         table = model_input if isinstance(model_input, DataFrame) else DataFrame(model_input)
-        column = next((name for name in ("content", "path") if name in table and table[name].notna().all()), None)
-        if column is None:
+        if "content" not in table and "path" not in table:
             raise UsageError("the model takes a table with the column path, or content with the bytes of image files")
-        images: Images = list(table[column])
-        if column == "path":  # one image a row: a folder or a pattern is none
-            limit = self._detector.max_megapixels
-            images = [Input(str(path), partial(read_image, path, max_megapixels=limit)) for path in table[column]]
+        absent = [None] * len(table)
+        contents, paths = (list(table[name]) if name in table else absent for name in ("content", "path"))
+        images = [self._image(*row) for row in zip(contents, paths, strict=True)]
         rows = [_row(each) for each in self._detector.detect_each(images, self._detector.object_name)]
         return DataFrame(rows, columns=["path", "verdict", "score", "p_value", "regions", "error"], index=table.index)
+
+    def _image(self, content: object, path: object) -> bytes | Input:
+        """One image a row: a folder or a pattern is none."""
+        if isinstance(content, bytes):
+            return content
+        if isinstance(path, str):
+            return Input(path, partial(read_image, path, max_megapixels=self._detector.max_megapixels))
+        return Input("", _nothing)
+
+
+def _nothing() -> Picture:
+    raise UsageError("the row has neither a path nor content with the bytes of an image file")
 
 
 def _row(outcome: Detection | Failure) -> dict[str, object]:
