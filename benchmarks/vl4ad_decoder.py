@@ -83,7 +83,8 @@ def measure(model: str, frame: str, rounds: int, queries: int, window: int | Non
     from oddlens.methods.vl4ad.decoder_shape import DecoderShape
     from oddlens.methods.vl4ad.method import VL4AD
     from oddlens.methods.vl4ad.recipe import VL4ADRecipe
-    from oddlens.methods.weights import MethodWeights, WeightsProvenance
+    from oddlens.methods.weights import MethodWeights
+    from oddlens.methods.weights_provenance import WeightsProvenance
 
     torch.manual_seed(0)
     height, width = map(int, frame.split("x"))

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from oddlens.methods.weights import FORMAT, read_weights
+from oddlens.methods.weights import read_weights
+from oddlens.methods.weights_provenance import FORMAT
 from tests.cli.program import Done, replaced, run
 from tests.small_streets import WORDS, frame
 from tests.tiny_convnext import convnext_weights, write_convnext

@@ -21,7 +21,7 @@ torch = pytest.importorskip("torch")
 class Measured:
     """Of a detector, all that counts here."""
 
-    weights: str | None = None
+    learned_from: str | None = None
 
 
 def told(folder: Path, *data: dict[str, object]) -> TrainedOn:

@@ -87,7 +87,8 @@ class Calibration:
         object_name: What was said to be on them.
         false_alarm_rate: The share of good images that may be called NG, on average over calibrations; at least 1 / (n + 1).
         review_rate: The share that may go to review besides.
-        unguaranteed: Why leave-one-out scores of the method promise nothing, in words; "" where they do.
+        unguaranteed: Why the scores promise nothing, in words: leave-one-out ones of the method, or of images that its weights
+            were trained on; "" where they do.
         tested: Whether the images stand for the line, as far as they were compared with images of it; None: they were not.
         accepted: The names of images among them that were doubtful, and kept.
         digests: Of their pixels, see `Picture.digest`; () where they are not known. No threshold depends on them.

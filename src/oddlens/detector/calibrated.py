@@ -159,7 +159,8 @@ class CalibratedDetector(ObservedDetector):
             rates.check(len(self.references))  # before anything is computed
         seen = good_images if isinstance(good_images, Observations) else self.observe(good_images, name)
         if seen.kind == "split":
-            self.calibrate_by(calibrate_on_observed(seen, rates, object_name=name))
+            trained_on = self._trained_on([each.source for each in seen], "calibration images")
+            self.calibrate_by(calibrate_on_observed(seen, rates, object_name=name, unguaranteed=trained_on))
         else:
             self.calibrate_by(rates)
         self.scene = self.scene_of(seen.images if seen.kind == "split" else ())

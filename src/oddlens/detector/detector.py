@@ -371,7 +371,15 @@ class Detector(CalibratedDetector):
 
     def _pass_on(self, other: Detector) -> None:
         """Give another detector what is set by hand, and does not depend on references or recipe."""
-        for name in ("max_megapixels", "model_name", "object_name", "image_size", "thresholds", *SECTIONS):
+        for name in (
+            "max_megapixels",
+            "learned_from",
+            "model_name",
+            "object_name",
+            "image_size",
+            "thresholds",
+            *SECTIONS,
+        ):
             if getattr(other, name) is not (value := getattr(self, name)):
                 setattr(other, name, value)
 

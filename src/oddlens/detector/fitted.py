@@ -5,12 +5,14 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from oddlens.calibration import Calibration, Rates, calibrate_on
+from oddlens.data.contents import Contents
 from oddlens.detection.region_of_interest import looked_at
 from oddlens.detector.embedding import embeddings_of
 from oddlens.detector.good_images import read_good_images, warn_of_doubles
@@ -19,9 +21,19 @@ from oddlens.detector.reference_encoder import ReferenceEncoder
 from oddlens.detector.settings import DetectorSettings, Fit, KeptFit
 from oddlens.encoding import EncodedBatch, joined, joined_scores
 from oddlens.encoding.arrays import aligned, scores_to_numpy, to_numpy
-from oddlens.errors import OddlensWarning, UsageError, check_name, check_type, counted, printable, shortened
+from oddlens.errors import (
+    OddlensWarning,
+    UsageError,
+    check_name,
+    check_type,
+    counted,
+    first_and_more,
+    printable,
+    shortened,
+)
 from oddlens.io.inputs import Images
 from oddlens.io.loader import BATCH_SIZE
+from oddlens.io.paths import is_file
 from oddlens.methods.scoring import Array, Memory, Numbers, Scores, Text
 
 UNSEEN_BEGINS = "the mask of the background leaves nothing of "
@@ -158,6 +170,7 @@ class FittedDetector(DetectorSettings):
 
         # The score of a region of interest is a value of the map.
         unguaranteed = self.method.unguaranteed if self._roi is None else self.method.unguaranteed_maps
+        unguaranteed = unguaranteed or self._trained_on(references.sources, "references")
         made = calibrate_on(
             "leave-one-out", good_images(), self._rates, object_name=object_name, unguaranteed=unguaranteed
         )
@@ -168,6 +181,23 @@ class FittedDetector(DetectorSettings):
             if not unguaranteed:
                 made = replace(made, unguaranteed=f"{UNSEEN_BEGINS}{_named(names)}")
         return Fit(fitted, made, unseen)
+
+    def _trained_on(self, sources: Sequence[str], what: str) -> str:
+        """Why thresholds of good images promise nothing that the weights were trained on, after a warning; else "".
+
+        Those may score lower than new ones, so that the threshold is too low. They are known by the bytes of their files.
+        """
+        files = [source for source in sources if self._training_images and is_file(source)]
+        hashes = Contents().hashes(map(Path, files))
+        seen = [printable(file) for file, digits in zip(files, hashes, strict=True) if digits in self._training_images]
+        if not seen:
+            return ""
+        said = (
+            f"the weights were trained on {len(seen)} of the {len(sources)} {what} ({first_and_more(seen)}), which may score lower "
+            "than new ones: calibrate on good images that they were not trained on"
+        )
+        warnings.warn(f"the threshold promises no false-alarm rate: {said}", OddlensWarning, stacklevel=2)
+        return said
 
     def unseen_references(self, object_name: str) -> tuple[int, ...]:
         """The numbers of the references of which the mask leaves nothing. Raises as `memory_for`."""

@@ -18,6 +18,7 @@ from oddlens.methods.card import MethodCard
 from oddlens.methods.common.recent import Recent
 from oddlens.methods.recipe_fields import Recipe
 from oddlens.methods.scoring import AnyModel, Memory, Numbers, ScoringMethod, Text
+from oddlens.methods.weights_provenance import training_images
 from oddlens.provenance import Identity
 from oddlens.station import SavedReferences
 from oddlens.station.defects import Defects
@@ -54,6 +55,7 @@ class DetectorSettings:
         method: The method, bound to its model.
         notes: What of the recipe was fitted to the model, in words.
         weights: The path of the learned part, or None.
+        learned_from: That file, also where graphs hold what was learned.
         max_megapixels: Larger images are refused; None is the environment's limit (see `oddlens.io.images.checked_limit`).
         model_name: What the model was called when the station was made that this one was opened from; None: as it is called now.
         object_name: The object on the images where a question names no other; a station gives its own.
@@ -66,6 +68,7 @@ class DetectorSettings:
         self.method = method
         self.notes = tuple(notes)
         self.weights = weights
+        self.learned_from = weights
         self.max_megapixels: float | None = None
         self.model_name: str | None = None
         self.object_name = "part"
@@ -96,6 +99,11 @@ class DetectorSettings:
     def weights_hash(self) -> str | None:
         """SHA-256 of the learned part's file, computed once; None without one."""
         return None if self.weights is None else cached_hash(Path(self.weights))
+
+    @cached_property
+    def _training_images(self) -> frozenset[str]:
+        """Short hashes of what the learned part was trained on, as far as its file says."""
+        return frozenset() if self.learned_from is None else training_images(Path(self.learned_from))
 
     @property
     def recipe(self) -> Recipe:

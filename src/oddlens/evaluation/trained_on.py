@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from oddlens.data import Record, manifest_hash
 from oddlens.data.contents import Contents
 from oddlens.data.named import NamedDataset
+from oddlens.methods.weights_provenance import training_sets
 
 if TYPE_CHECKING:
     from oddlens.detector import Detector
@@ -42,12 +43,7 @@ class TrainedOn:
 
 def trained_on(detector: Detector) -> TrainedOn:
     """What the weights of a detector say; nothing without weights, or of a file of the authors."""
-    if detector.weights is None:
-        return TrainedOn()
-    from oddlens.methods.weights import read_weights
-
-    provenance = read_weights(Path(detector.weights)).provenance
-    sets = [] if provenance is None else provenance.get("data", [])
+    sets = [] if detector.learned_from is None else training_sets(Path(detector.learned_from))
     return TrainedOn(
         tuple(dict.fromkeys(each["name"] for each in sets if "name" in each)),
         frozenset(digits for each in sets for digits in each.get("images_sha256", "").split()),

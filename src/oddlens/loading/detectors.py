@@ -89,6 +89,7 @@ def load(
     found = _graphs_or_why_not(method, model, weights, device, recipe_overrides, wanted)
     if isinstance(found, GraphFolder):
         detector = graph_detector(found, device, recipe_overrides, wanted)
+        detector.learned_from = None if weights is None else os.fspath(weights)
     else:
         with _needs_torch(found):
             from oddlens.loading.with_torch import torch_detector
@@ -130,6 +131,7 @@ def open_station(
     if isinstance(found, GraphFolder):
         detector = graph_detector(found, device, recipe, wanted)
         detector.weights_hash = made.weights_sha256  # what was learned is in the graphs
+        detector.learned_from = None if state.weights is None else str(state.weights)
     else:
         with _needs_torch(found):
             from oddlens.loading.with_torch import torch_detector

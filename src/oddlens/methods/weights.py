@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NotRequired, TypedDict
 
 import torch
 from safetensors import SafetensorError
@@ -18,43 +17,12 @@ from oddlens.backbone.weights_file import read_state
 from oddlens.errors import ModelError, UsageError, printable
 from oddlens.io.atomic import write_bytes
 from oddlens.io.paths import why_not_opened
-from oddlens.io.strict_json import checked, parse_json
+from oddlens.io.strict_json import parse_json
 from oddlens.methods.card import check_weights_file
-from oddlens.provenance import respelled
+from oddlens.methods.weights_provenance import FORMAT, KEY, WeightsProvenance, provenance_of
 
-FORMAT = 2
-"""Format 1 nested the model: see `provenance.respelled`, which reads it."""
-
-_KEY = "oddlens"
 _DTYPES = (*FLOATS, torch.int32, torch.int64)  # whole numbers are numbers of words and classes
 _DEEPEST = 8
-
-
-class TrainingSet(TypedDict, total=False):
-    """A data set that weights were trained on, as `SampleSet` and `Scenes` describe it.
-
-    images_sha256: short hashes of its training images, as `TrainingImages` has them.
-    """
-
-    name: str
-    data_sha256: str
-    split: str
-    splits: list[str]
-    images_sha256: str
-
-
-class WeightsProvenance(TypedDict):
-    """How weights were made, as JSON values. A training says more than these: see `TrainingRun.provenance`.
-
-    recipe: the recipe's fields. decoder: `vl4ad.decoder_shape.DecoderShape`'s. data: of the weights that it began with, too.
-    """
-
-    method: str
-    recipe: dict[str, object]
-    model: str
-    model_fingerprint: str
-    decoder: NotRequired[object]
-    data: NotRequired[list[TrainingSet]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,28 +71,17 @@ def read_weights(path: Path) -> MethodWeights:
         return MethodWeights(str(path), _checked(_flat(read_state(path), path), path))
     try:
         tensors, metadata = read_safetensors(path)
-        document = parse_json(metadata.get(_KEY, "null"))
+        document = parse_json(metadata.get(KEY, "null"))
     except OSError as error:
         raise UsageError(f"the weights file {printable(str(path))} {why_not_opened(path, error)}") from error
     except (SafetensorError, ValueError) as error:
         raise ModelError(f"{path} is damaged or no safetensors file: make or fetch the weights again") from error
-    provenance = _provenance(document)
+    provenance = provenance_of(document)
     if provenance is None:
         raise ModelError(
             f"{path} does not say how it was made: give weights that oddlens trained, or the authors' .pth"
         )
     return MethodWeights(str(path), _checked(tensors, path), provenance)
-
-
-def _provenance(document: object) -> WeightsProvenance | None:
-    """What a file of any format says of its making, in the names of today; None where it says nothing that counts."""
-    if not isinstance(document, dict) or document.get("format") not in (1, FORMAT):
-        return None
-    provenance = respelled(document) if document["format"] == 1 else document
-    try:
-        return checked(provenance, WeightsProvenance)
-    except ValueError:
-        return None
 
 
 def in_short(provenance: Mapping[str, object]) -> dict[str, object]:
@@ -152,7 +109,7 @@ def write_weights(path: Path, tensors: Mapping[str, Tensor], provenance: Mapping
             f"{printable(str(path))} is not written: what was learned has numbers that are not finite ({bad}); train again with a "
             "smaller learning rate"
         )
-    write_bytes(path, save(plain, metadata={_KEY: document}))
+    write_bytes(path, save(plain, metadata={KEY: document}))
 
 
 def _flat(state: object, path: Path, prefix: str = "", depth: int = 0) -> dict[str, Tensor]:

@@ -21,7 +21,8 @@ from oddlens.io.png import write_png
 from oddlens.io.strict_json import checked
 from oddlens.methods.base import method_class
 from oddlens.methods.registry import method_card
-from oddlens.methods.weights import MethodWeights, WeightsProvenance
+from oddlens.methods.weights import MethodWeights
+from oddlens.methods.weights_provenance import WeightsProvenance
 from oddlens.training.images import TrainingImage
 from oddlens.training.samples import Sample, SampleSet
 from oddlens.training.trainable import Trainable
