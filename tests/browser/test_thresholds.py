@@ -6,6 +6,7 @@ import json
 import statistics
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -13,9 +14,11 @@ import numpy as np
 import pytest
 
 from oddlens.detection import Thresholds
+from oddlens.service.settings import ServeSettings
 from oddlens.station import add_to_log, locked, read_station, utc_now, versions, write_station
 from tests.browser.conftest import HOSTILE, OpenPage
-from tests.browser.running import GOOD, Running
+from tests.browser.running import GOOD, Running, parts, running
+from tests.service.given import make_station, part
 
 if TYPE_CHECKING:
     from playwright.sync_api import Route
@@ -179,6 +182,21 @@ def test_the_log_lists_what_was_done_here_and_elsewhere_each_once(served: Runnin
     page.click("#save")
     expect(log.locator("tr").first).to_contain_text("Bea")
     expect(log.get_by_text("review threshold 0.01")).to_have_count(1)
+
+
+def test_scores_of_before_the_station_was_taught_are_left_out_and_named(open_page: OpenPage, tmp_path: Path) -> None:
+    station = make_station(tmp_path / "taught", GOOD)
+    with running(ServeSettings(stations=(station,), home=tmp_path / "home")) as served:
+        served.inspect("taught", parts(3))
+        page = open_page(served.url + "/s/taught/thresholds")
+        expect(page.locator("#legend")).to_contain_text("nothing said: 3")
+        with locked(station):
+            detector = served.service.stations["taught"].opened()
+            detector.add_references([np.asarray(part(900))])
+            write_station(detector.to_state(), station, verb="references", what="1 more")
+        page.reload()
+        expect(page.locator("#legend")).to_contain_text("nothing said: 0")
+        expect(page.locator("#told")).to_contain_text("Not counted: 3 earlier inspections")
 
 
 def test_a_browser_that_may_keep_nothing_saves_with_the_name_of_the_person(

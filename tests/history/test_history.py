@@ -146,8 +146,8 @@ def test_counts_scores_and_trend(history: History) -> None:
     assert [(hour.hour, counts["review"], counts["ng"], counts["failed"]) for hour, counts in hours] == [
         (12, 1, 0, 0), (13, 0, 1, 1), (15, 0, 0, 0),
     ]  # fmt: skip
-    assert [each[1:] for each in history.scores("line-3", 2)] == [(0.2, None, None), (0.7, "ng", None)]
-    assert history.trend("line-3", NOON + timedelta(minutes=30), 2) == [
+    assert [each[1:4] for each in history.scores("line-3", 2)] == [(0.2, None, None), (0.7, "ng", None)]
+    assert [each[:3] for each in history.trend("line-3", NOON + timedelta(minutes=30), 2)] == [
         (NOON + timedelta(minutes=61), 0.7, "ng"), (NOON + timedelta(minutes=200), 0.2, None),
     ]  # fmt: skip
     assert [each.score for each in history.latest("line-3", 2)] == [0.2, None]

@@ -8,7 +8,7 @@ import pytest
 
 from oddlens.history.history import History
 from oddlens.history.trend import trend_document
-from tests.history.given import NOON, found, new
+from tests.history.given import IDENTITY, NOON, found, new
 
 
 def test_the_oldest_stands_first_and_what_failed_is_left_out(history: History) -> None:
@@ -40,6 +40,17 @@ def test_twenty_scores_have_control_limits_of_those_that_are_not_ng(history: His
     limits = trend_document(history, "line-3")["limits"]
     assert isinstance(limits, dict)
     assert (limits["median"], limits["high"]) == (0.2, pytest.approx(0.2 + 3 * 0.14826))
+
+
+def test_control_limits_are_of_what_was_scored_as_the_newest_was(history: History) -> None:
+    for minutes in range(5):
+        history.add(new(minutes, found(0.9, "ok"), identity=IDENTITY | {"references_sha256": "of before"}))
+    for minutes in range(5, 25):
+        history.add(new(minutes, found(0.1, "ok")))
+    document = trend_document(history, "line-3")
+    assert len(document["score"]) == 25  # type: ignore[arg-type]
+    assert document["limits"]["high"] == pytest.approx(0.1)  # type: ignore[index]
+    assert document["note"] == "The lines say nothing of 5 earlier inspections scored in another way (references)."
 
 
 def test_nothing_has_no_limits(history: History) -> None:

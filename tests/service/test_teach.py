@@ -100,6 +100,33 @@ class TestReferences:
         assert turned["score_then"] < turned["score_now"]
 
 
+class TestScores:
+    """Which scores the page Thresholds counts."""
+
+    def test_those_of_other_references_are_left_out_and_named(self, client: TestClient) -> None:
+        inspect(client, png(41, True))
+        inspect(client, png(42))
+        ok(client.patch(STATION, json={"threshold": 0.3}))
+        assert len(ok(client.get(f"{STATION}/scores"))["id"]) == 2  # thresholds alone change no score
+        ok(client.post(f"{STATION}/references", files=files(20), data={"accept": "all"}))
+        found = ok(client.get(f"{STATION}/scores"))
+        assert found["id"] == []
+        assert found["note"] == (
+            "Not counted: 2 earlier inspections scored in another way (references). These thresholds are for other scores."
+        )
+        now = inspect(client, png(42))
+        assert ok(client.get(f"{STATION}/scores"))["id"] == [now["id"]]
+        ok(client.post(f"{STATION}/rollback", json={"version": 1}))
+        assert ok(client.get(f"{STATION}/scores"))["id"] == [now["id"] - 1, now["id"] - 2]
+
+    def test_those_of_another_object_are_left_out(self, client: TestClient) -> None:
+        inspect(client, png(42))
+        ok(client.patch(STATION, json={"object_name": "steel plate"}))
+        found = ok(client.get(f"{STATION}/scores"))
+        assert found["id"] == []
+        assert "1 earlier inspection scored in another way (object)" in found["note"]
+
+
 class TestCalibration:
     def test_what_it_says(self, client: TestClient) -> None:
         found = client.get(f"{STATION}/calibration").json()

@@ -7,7 +7,7 @@ import os
 import statistics
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +21,7 @@ from oddlens.history.filters import Filter, Page, Place, parts, to_number, to_ti
 from oddlens.history.pictures import Pictures
 from oddlens.history.records import AuditEntry, FeedbackEntry, HistoryError, Inspection, NewInspection, Outcome
 from oddlens.history.rows import WHOLE, Prepared, inspection_of
-from oddlens.history.tables import AUDIT, FEEDBACK, INSPECTIONS, NAMED, as_text, searched
+from oddlens.history.tables import AUDIT, FEEDBACK, IDENTITIES, INSPECTIONS, NAMED, as_text, searched
 
 _Columns = TypeVarTuple("_Columns")
 
@@ -161,17 +161,26 @@ class History:
             found.setdefault(number, _counts([]))[outcome] = count
         return [(to_time(number * _HOUR), counts) for number, counts in found.items()]
 
-    def scores(self, station: str, limit: int = 10_000) -> list[tuple[int, float, str | None, str | None]]:
-        """(number, score, verdict, what was said) of a station's newest inspections that have a score, the newest first."""
-        rows = self._rows(_newest(select(_ROW.id, _ROW.score, _ROW.outcome, _ROW.said), station, None, limit))
-        return [(number, score, _verdict(outcome), said) for number, score, outcome, said in rows]
+    def scores(self, station: str, limit: int = 10_000) -> list[tuple[int, float, str | None, str | None, int]]:
+        """(number, score, verdict, what was said, what scored it) of a station's newest inspections that have a score.
+
+        The newest first. What scored it is a number that `identities` takes.
+        """
+        wanted = select(_ROW.id, _ROW.score, _ROW.outcome, _ROW.said, _ROW.identity_id)
+        rows = self._rows(_newest(wanted, station, None, limit))
+        return [(number, score, _verdict(outcome), said, by) for number, score, outcome, said, by in rows]
 
     def trend(
         self, station: str, since: datetime | None = None, limit: int = 10_000
-    ) -> list[tuple[datetime, float, str | None]]:
-        """(time, score, verdict) of a station's newest inspections that have a score, the oldest first."""
-        rows = self._rows(_newest(select(_ROW.time, _ROW.score, _ROW.outcome), station, since, limit))
-        return [(to_time(time), score, _verdict(outcome)) for time, score, outcome in reversed(rows)]
+    ) -> list[tuple[datetime, float, str | None, int]]:
+        """(time, score, verdict, what scored it) of a station's newest inspections that have a score, the oldest first."""
+        rows = self._rows(_newest(select(_ROW.time, _ROW.score, _ROW.outcome, _ROW.identity_id), station, since, limit))
+        return [(to_time(time), score, _verdict(outcome), by) for time, score, outcome, by in reversed(rows)]
+
+    def identities(self, numbers: Collection[int]) -> dict[int, dict[str, object]]:
+        """`Inspection.identity` by number."""
+        rows = self._rows(select(IDENTITIES.c.id, IDENTITIES.c.document).where(IDENTITIES.c.id.in_(numbers)))
+        return {number: json.loads(document) for number, document in rows}
 
     def defects(self, station: str, since: datetime | None = None) -> list[tuple[str, int]]:
         """How many inspections show a defect of each name, the most frequent first.

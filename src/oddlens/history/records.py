@@ -39,7 +39,7 @@ class NewInspection:
         detection: `Detection.to_dict()`; None where the image could not be inspected.
         error: Why it could not, in one sentence; None where there is a detection.
         map_digest: The name of the kept anomaly map; None where there is none.
-        identity: `Identity.to_dict()` of what made the detection.
+        identity: `Identity.to_dict()` of what made the detection, with the name of its "object".
         ms: How long it took, in milliseconds.
         audit: Whether it was drawn at random for audit.
         key: The client's idempotency key, of 200 letters at most: a station has one inspection of each key.

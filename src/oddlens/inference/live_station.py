@@ -53,7 +53,7 @@ class Loaded:
         detector: It is never changed, but for what the line says of its calibration.
         encoder: Prepares and encodes images for it.
         version: Its number.
-        identity: `Identity.to_dict()`.
+        identity: `Identity.to_dict()`, with the name of the "object", on which scores depend, too.
         drift: What the line says of a drift, in a sentence; None: there is none.
         namer: Names marked regions; None: there are no names to give, or its model cannot.
     """
@@ -237,7 +237,7 @@ def _opened(folder: Path, runtime: str, earlier: Loaded | None = None) -> Loaded
         detector,
         encoder,
         version,
-        detector.identity.to_dict(),
+        detector.identity.to_dict() | {"object": detector.object_name},
         learning,
         watch,
         namer=_namer_of(detector),

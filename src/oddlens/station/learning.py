@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TypedDict
@@ -27,7 +28,7 @@ from oddlens.calibration import Look, Observation, Observations
 from oddlens.io.atomic import write_bytes
 from oddlens.io.paths import is_dir, matching
 from oddlens.io.strict_json import checked, parse_json
-from oddlens.provenance import Identity
+from oddlens.provenance import Identity, differing
 
 FOLDER = "learning"
 
@@ -62,6 +63,16 @@ def scored_by(identity: Identity, object_name: str) -> str:
     document = identity.to_dict() | {"object_name": object_name}
     made_of = {name: value for name, value in document.items() if name not in _NOT_SCORES}
     return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
+
+
+def scored_otherwise(found: Mapping[str, object], wanted: Mapping[str, object]) -> list[str]:
+    """In what a result was scored in another way than wanted, by what made each; [] where their scores belong together.
+
+    "object" is the object's name, which results of earlier versions do not say: of these it is not compared.
+    """
+    skipped = _NOT_SCORES if "object" in found else (*_NOT_SCORES, "object")
+    one, other = ({name: each[name] for name in each if name not in skipped} for each in (found, wanted))
+    return list(dict.fromkeys(name.removesuffix("_sha256") for name in differing(one, other)))
 
 
 _NOT_SCORES = ("oddlens", "thresholds", "calibration", "marking")

@@ -42,7 +42,10 @@ def history(tmp_path: Path) -> Iterator[History]:
 @pytest.fixture
 def client(history: History) -> Iterator[TestClient]:
     app = FastAPI()
-    stations = {name: SimpleNamespace(name=name) for name in ("line-3", "other")}
+    stations = {
+        name: SimpleNamespace(name=name, problem=None, loaded=lambda: SimpleNamespace(identity=IDENTITY))
+        for name in ("line-3", "other")
+    }
     app.state.service = SimpleNamespace(history=history, stations=stations)
     app.include_router(router)
     for each in (drawing.GoneError, UsageError):
@@ -202,6 +205,7 @@ def test_figures_of_a_station(history: History, client: TestClient) -> None:
     base = "/api/stations/line-3"
     assert client.get(f"{base}/scores").json() == {
         "id": [4, 3, 2, 1], "score": [0.9, 0.3, 0.2, 0.1], "verdict": ["ng", "ok", "ok", "ok"], "said": ["bad", None, None, None],
+        "note": None,
     }  # fmt: skip
     trend = client.get(f"{base}/trend", params={"since": "2026-11-26T12:30:00Z"}).json()
     assert (trend["time"][0], trend["score"]) == ("2026-11-26T12:30:00.000Z", [0.2, 0.3, 0.9])
@@ -219,6 +223,7 @@ def test_figures_of_a_station(history: History, client: TestClient) -> None:
         "score": [],
         "verdict": [],
         "limits": dict.fromkeys(("image", "review", "median", "high")) | {"least": 20},
+        "note": None,
     }
 
 

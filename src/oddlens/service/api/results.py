@@ -10,6 +10,7 @@ from fastapi.responses import FileResponse, Response, StreamingResponse
 from starlette.exceptions import HTTPException
 
 from oddlens.history import drawing, export
+from oddlens.history.comparable import scores_document
 from oddlens.history.filters import Filter, Sort
 from oddlens.history.history import History
 from oddlens.history.records import Inspection, Origin, Outcome
@@ -139,15 +140,14 @@ def get_map(request: Request, inspection: _InspectionOf, history: _HistoryOf) ->
 
 
 @router.get("/api/stations/{name}/scores", summary="A station's newest scores")
-def get_scores(station: TheStation, history: _HistoryOf) -> dict[str, list[object]]:
-    """At most 10,000, the newest first."""
-    found = history.scores(station.name)
-    return {key: [each[at] for each in found] for at, key in enumerate(("id", "score", "verdict", "said"))}
+def get_scores(station: TheStation, history: _HistoryOf) -> dict[str, object]:
+    """Of the newest 10,000 those that were scored as the station scores now, the newest first. note: what is left out."""
+    return scores_document(history, station.name, None if station.problem else station.loaded().identity)
 
 
 @router.get("/api/stations/{name}/trend", summary="A station's scores over time, with control limits")
 def get_trend(station: TheStation, history: _HistoryOf, since: _Since = None) -> dict[str, object]:
-    """The newest 10,000, the oldest first. limits: the thresholds of the newest, and `control_limits` of those that are not NG."""
+    """The newest 10,000, the oldest first. limits: thresholds of the newest, `control_limits` of those like it that are not NG."""
     return trend_document(history, station.name, _time(since))
 
 

@@ -20,6 +20,7 @@ const { station } = data;
 const canvas = $("#histogram");
 let calibration = null;
 let groups = {}; // sorted scores by group
+let note; // which earlier ones are not counted
 let bars = {};
 let all = new Float64Array();
 let low = 0;
@@ -33,6 +34,7 @@ let asked = 0;
 
 function take(scores) {
   const by = { good: [], bad: [], unknown: [] };
+  note = scores.note;
   scores.score.forEach((score, place) => {
     if (score == null) return;
     (by[scores.said[place]] ?? by.unknown).push(score);
@@ -118,10 +120,10 @@ function words() {
     $("small", node).textContent = counts && all.length ? `${percent(count / all.length)} of the last ${all.length}` : "";
   }
   $("#promise").textContent = promised();
-  const told = [];
+  const told = [note];
   if (now.image != null && groups.good?.length) told.push(`Of ${counted(groups.good.length, "part")} said to be good, ${groups.good.length - atOrBelow(groups.good, now.image)} would be NG.`);
   if (now.image != null && groups.bad?.length) told.push(`Of ${groups.bad.length} said to be defective, ${atOrBelow(groups.bad, now.review ?? now.image)} would pass as OK.`);
-  $("#told").textContent = told.join(" ");
+  $("#told").textContent = told.filter(Boolean).join(" ");
   const changed = moved().length > 0;
   $("#save").disabled = !changed || now.image == null;
   $("#reset").disabled = !changed;
