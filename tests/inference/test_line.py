@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from oddlens.calibration import Rates, Scene, calibrate_on_observed
+from oddlens.calibration import LEAST_KNOWN, Rates, Scene, calibrate_on_observed
 from oddlens.detection import UNSEEN, Detection, ValueRange
 from oddlens.inference.line import LEAST_COMPARED, LearningSink, LineSink
 from oddlens.inference.records import Record
@@ -98,6 +98,26 @@ class TestLine:
         assert found is not None
         assert not found.is_refuted
         assert sink.monitor.alarm is None
+
+    def test_the_twenty_images_that_five_percent_needs_are_compared(self) -> None:
+        known = observed(KNOWN.scores[:20])
+        calibration = calibrate_on_observed(known, Rates(), object_name="nut")
+        assert calibration.false_alarm_rate == 0.05
+        sink = LineSink(calibration, Scene(np.zeros((0, 8), np.float32), known.embeddings))
+        passed(sink, [seen(n, 0.5 + n / 1000, 3 + RNG.normal(size=8)) for n in range(20)])
+        found = sink.compared()
+        assert found is not None
+        assert (found.known, found.later, found.is_refuted) == (18, 20, True)
+
+    @pytest.mark.parametrize("count", [LEAST_KNOWN, LEAST_KNOWN + 1])
+    def test_fewer_than_can_be_compared_are_said_to_be(self, count: int) -> None:
+        known = observed(KNOWN.scores[:count])
+        calibration = calibrate_on_observed(known, Rates(), object_name="nut")
+        sink = LineSink(calibration, Scene(np.zeros((0, 8), np.float32), known.embeddings))
+        passed(sink, [seen(n, 0.0, RNG.normal(size=8)) for n in range(30)])
+        never = "is not tested: 10 or more of them would have to lie below the thresholds, and 9 do."
+        assert (sink.compared() is None) == (never in calibration.promise) == (count == LEAST_KNOWN)
+        assert ("has not been tested yet" in calibration.promise) == (count > LEAST_KNOWN)
 
     def test_another_look_is_noticed(self) -> None:
         sink = LineSink(CALIBRATION, SCENE)

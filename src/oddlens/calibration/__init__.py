@@ -3,7 +3,7 @@
 from oddlens.calibration.calibrate import calibrate_on, calibrate_on_observed
 from oddlens.calibration.calibration import Calibration, DetectionRate, chosen
 from oddlens.calibration.drift import Alarm, DriftMonitor
-from oddlens.calibration.exchangeability import Exchangeability, compare, compare_observed
+from oddlens.calibration.exchangeability import LEAST_KNOWN, Exchangeability, compare, compare_observed
 from oddlens.calibration.observation import (
     NOT_FINITE,
     Kind,
@@ -21,6 +21,7 @@ from oddlens.calibration.scene import Scene
 from oddlens.calibration.vetting import VettedImage, Vetting, vet
 
 __all__ = [
+    "LEAST_KNOWN",
     "NOT_FINITE",
     "REVIEW_RATE",
     "Accepted",

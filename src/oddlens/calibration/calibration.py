@@ -35,7 +35,7 @@ from oddlens.calibration.conformal import (
     rate_interval,
     threshold_for,
 )
-from oddlens.calibration.exchangeability import Exchangeability, ExchangeabilityDocument
+from oddlens.calibration.exchangeability import LEAST_KNOWN, Exchangeability, ExchangeabilityDocument
 from oddlens.calibration.observation import Kind
 from oddlens.calibration.rates import REVIEW_RATE, Rates, is_given, percent_up
 from oddlens.detection import Thresholds, ValueRange
@@ -198,6 +198,15 @@ class Calibration:
         images = "references" if self.kind == "leave-one-out" else "calibration images"
         return ValueRange(self.usual, 2 * pixel - self.usual, f"calibrated on {len(self)} {images}")
 
+    @cached_property
+    def below(self) -> tuple[int, ...]:
+        """The numbers of the images below the lowest image threshold: they are distributed as images of the line that are OK.
+
+        An image is OK up to a threshold, which is one of the scores.
+        """
+        lowest = min(threshold_for(self.scores, rate) for rate in (self.false_alarm_rate, self._to_review))
+        return tuple(number for number, score in enumerate(self.scores) if score < lowest)
+
     def p_value(self, score: float) -> float:
         """How unusual a score is among the good ones, see `conformal.p_value`."""
         return p_value(self.scores, score)
@@ -249,13 +258,21 @@ class Calibration:
     @property
     def remarks(self) -> str:
         """Whether it was tested that the images stand for the line, and which doubtful ones are among them."""
-        tested = (
-            "Whether they are such a sample has not been tested yet." if self.tested is None else self.tested.sentence
-        )
+        tested = self._untested if self.tested is None else self.tested.sentence
         if not self.accepted:
             return tested
         names = first_and_more([printable(name) for name in self.accepted], 3)
         return f"{tested} Doubtful images among them were accepted: {names}."
+
+    @property
+    def _untested(self) -> str:
+        count = len(self.below)
+        if self.kind == "split" and count < LEAST_KNOWN:
+            needed = f"{LEAST_KNOWN} or more of them would have to lie below the thresholds"
+            return (
+                f"Whether they are such a sample is not tested: {needed}, and {count} {'does' if count == 1 else 'do'}."
+            )
+        return "Whether they are such a sample has not been tested yet."
 
     @cached_property
     def statement(self) -> str:

@@ -28,6 +28,9 @@ LEVEL = 0.05
 TOO_OFTEN = 2.0
 """How many times its declared rate a threshold may call NG before its promise is called broken."""
 
+LEAST_KNOWN = 10
+"""Of fewer calibration images below the thresholds nothing is said: a comparison would find great differences only."""
+
 SHUFFLES = 999
 """Into how many shuffled pairs of groups the images are put."""
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oddlens.calibration import (
+    LEAST_KNOWN,
     Calibration,
     DriftMonitor,
     Exchangeability,
@@ -123,12 +124,8 @@ class LineSink(Sink):
     ) -> None:
         """station: where a comparison is kept; None: nowhere. references: the digests of the good examples."""
         self._calibration, self._station = calibration, station
-        thresholds = calibration.thresholds
-        highest = thresholds.image if thresholds.review is None else thresholds.review
-        assert highest is not None
-        # An image is OK up to a threshold, which is one of the scores: those below it are distributed as those of OK images are.
         # Leave-one-out scores are higher by their making.
-        below = [number for number, score in enumerate(calibration.scores) if score < highest]
+        below = list(calibration.below)
         self._known = [calibration.scores[number] for number in below] if calibration.kind == "split" else []
         is_whole = scene is not None and len(scene.calibrated) == len(calibration)
         self._embeddings = scene.calibrated[below] if scene is not None and is_whole and self._known else None
@@ -171,7 +168,7 @@ class LineSink(Sink):
 
     def compared(self) -> Exchangeability | None:
         """Whether the calibration images stand for those of this run; None where too few can be compared."""
-        if self._embeddings is None or min(len(self._known), len(self._ok)) < LEAST_COMPARED:
+        if self._embeddings is None or len(self._known) < LEAST_KNOWN or len(self._ok) < LEAST_COMPARED:
             return None
         scores, embeddings = zip(*self._ok, strict=True)
         found = replace(compare((self._known, scores), (self._embeddings, np.stack(embeddings))), groups="ok")
