@@ -194,7 +194,7 @@ def test_what_happens_before_the_stream_opens_is_seen(served: Running, open_page
         route.continue_()
 
     page = open_page(served.url + "/new")
-    page.route("**/api/events*", late)
+    page.route("**/static/events.js", late)
     page.goto(f"{served.url}/s/star")
     page.wait_for_selector("#strip .tile[title='part_400.png'][aria-current=true]")
     assert page.locator("#strip .tile").first.get_attribute("data-id") == str(found[0]["id"])

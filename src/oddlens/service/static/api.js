@@ -2,9 +2,11 @@
 
 const fault = (sentence, status, answer) => Object.assign(new Error(sentence), { status, answer });
 
-/** body: an object goes as JSON, a FormData or a File as it is. */
-export async function call(method, path, body) {
-  const init = { method, headers: { Accept: "application/json" } };
+const answered = (detail) => dispatchEvent(new CustomEvent("answered", { detail }));
+
+/** body: an object goes as JSON, a FormData or a File as it is. patience: milliseconds after which no answer is awaited any more. */
+export async function call(method, path, body, patience) {
+  const init = { method, headers: { Accept: "application/json" }, signal: patience && AbortSignal.timeout(patience) };
   if (body instanceof FormData || body instanceof Blob) init.body = body;
   else if (body !== undefined) {
     init.body = JSON.stringify(body);
@@ -14,8 +16,10 @@ export async function call(method, path, body) {
   try {
     response = await fetch(path, init);
   } catch {
+    answered(false);
     throw fault("The service does not answer: see whether it still runs.", 0, {});
   }
+  answered(true);
   const answer = await response.json().catch(() => ({}));
   if (response.status === 401) location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
   if (!response.ok) throw fault(answer.error ?? `The service answered ${response.status}.`, response.status, answer);
@@ -23,7 +27,7 @@ export async function call(method, path, body) {
 }
 
 export const get = (path) => call("GET", path);
-export const post = (path, body) => call("POST", path, body);
+export const post = (path, body, patience) => call("POST", path, body, patience);
 export const patch = (path, body) => call("PATCH", path, body);
 
 /** What a station is now, without its references and logs. */

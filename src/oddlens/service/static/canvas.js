@@ -35,6 +35,15 @@ export function filling(context, name) {
 export const swatch = (name) => svg("svg", { viewBox: "0 0 12 12", "aria-hidden": "true" }, svg("rect", { width: 12, height: 12, fill: `var(--${name})` }),
   svg("path", { d: name === HATCHED ? "M-1 7 7-1M-1 13 13-1M5 13 13 5" : "", stroke: "var(--surface)", "stroke-width": 1.4 }));
 
+/** A point by the shape of its verdict. */
+export function mark(context, x, y, verdict, size) {
+  context.beginPath();
+  if (verdict === "ng") for (let turn = Math.PI / 8; turn < 6.3; turn += Math.PI / 4) context.lineTo(x + size * Math.sin(turn), y + size * Math.cos(turn));
+  else if (verdict === "review") for (const [dx, dy] of [[0, -1], [1.06, 0.88], [-1.06, 0.88]]) context.lineTo(x + dx * size, y + dy * size);
+  else context.arc(x, y, size, 0, 7);
+  context.fill();
+}
+
 /** The context of a canvas in CSS pixels, empty; its size follows the element and the screen. */
 export function clean(canvas) {
   const ratio = devicePixelRatio || 1;

@@ -131,18 +131,23 @@ export function banner(key, text, bad = false) {
   $("#banners").append(node);
 }
 
-/** An image in a frame, shown when it has come whole, so that nothing flickers; only the last one asked for is shown. */
+const LATE_MS = 300;
+
+/** An image in a frame, shown when it has come whole, so that nothing flickers; one that was there goes when the new one is late. */
 export function showImage(stage, address, name) {
   if (stage.awaited?.getAttribute("src") === address) return;
   const image = new Image();
   image.alt = name;
   image.src = address;
   stage.awaited = image;
+  stage.late ??= setTimeout(() => fill(stage, el("p", {}, `Waiting for the image: ${stage.awaited.alt}`)), LATE_MS);
   const place = (node) => stage.awaited === image && fill(stage, node);
   image.decode().then(() => place(image), () => place(el("p", {}, `There is no image of ${name}.`)));
 }
 
 function fill(stage, node) {
+  clearTimeout(stage.late);
+  stage.late = null;
   $$("img, p", stage).forEach((each) => each.remove());
   stage.prepend(node);
 }

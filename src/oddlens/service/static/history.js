@@ -1,7 +1,7 @@
 // History: scores over time with control limits, verdicts by hour, defects by name, and everything as a file.
 
 import { get, ofStation, query } from "./api.js";
-import { clean, colour, filling, redrawn, swatch, ticks } from "./canvas.js";
+import { clean, colour, filling, mark, redrawn, swatch, ticks } from "./canvas.js";
 import { $, $$, brief, counted, data, doing, el, soon, svg, tableRow, WORDS } from "./dom.js";
 import { watchStation } from "./status.js";
 
@@ -102,15 +102,6 @@ function drawTrend() {
     mark(context, x(time), y(score), verdict, points.length > 1500 ? 1.6 : 3.2);
   }
   times(area, from, to, x);
-}
-
-/** A point by the shape of its verdict. */
-function mark(context, x, y, verdict, size) {
-  context.beginPath();
-  if (verdict === "ng") context.rect(x - size, y - size, 2 * size, 2 * size);
-  else if (verdict === "review") for (const [dx, dy] of [[0, -1.3], [1.25, 1], [-1.25, 1]]) context.lineTo(x + dx * size, y + dy * size);
-  else context.arc(x, y, size, 0, 7);
-  context.fill();
 }
 
 function nothing({ context, width, height }, words) {

@@ -1,13 +1,16 @@
 // Review: a gallery beside one image; what a person says of a verdict is added to what was said of it before.
 
 import { get, post, query, who } from "./api.js";
-import { $, $$, counted, data, doing, el, fileName, kindOf, moment, number, regionsTable, SAID, showImage, soon, submitted, tag, tile, toast } from "./dom.js";
+import { $, $$, banner, counted, data, doing, el, fileName, kindOf, moment, number, regionsTable, SAID, showImage, soon, submitted, tag, tile, toast } from "./dom.js";
 import { key } from "./keys.js";
 import { openLearn } from "./learn.js";
 import { watchStation } from "./status.js";
 
 const { station } = data;
 const drafts = new Map(); // what was written of an image and is not saved, by its number
+const awaited = new Set(); // marks that are not answered yet
+const LATE_MS = 1500;
+const PATIENCE_MS = 15_000;
 let items = [];
 let next = null;
 let at = -1;
@@ -78,8 +81,20 @@ const written = (item) => Object.fromEntries(["comment", "defect"].map((name) =>
 /** said: {"judged"} or {"said"}; what is written of the image goes along. */
 async function say(item, said) {
   const { comment, defect } = written(item);
-  const changed = await doing(null, () => post(`${item.links.self}/feedback`, { ...said, comment: comment.trim() || null, defect: defect.trim() || null, reviewer: who() }));
-  if (!changed) return false;
+  const mark = {};
+  const unsaved = (why) => banner(`mark ${item.id}`, `What you said of ${fileName(item.source)} is not saved${why}.`, true);
+  awaited.add(mark);
+  const late = setTimeout(() => {
+    unsaved(" yet: the service has not answered");
+    dispatchEvent(new CustomEvent("answered", { detail: false }));
+  }, LATE_MS);
+  const changed = await doing(null, () => post(`${item.links.self}/feedback`, { ...said, comment: comment.trim() || null, defect: defect.trim() || null, reviewer: who() }, PATIENCE_MS));
+  clearTimeout(late);
+  awaited.delete(mark);
+  if (!changed) {
+    unsaved("");
+    return false;
+  }
   drafts.delete(item.id);
   replace(changed);
   if (changed.remark) toast(changed.remark, true);
@@ -87,6 +102,7 @@ async function say(item, said) {
 }
 
 function replace(changed) {
+  banner(`mark ${changed.id}`, null);
   const place = items.findIndex((each) => each.id === changed.id);
   if (place < 0) return;
   items[place] = changed;
@@ -140,7 +156,7 @@ $("#words").addEventListener("input", ({ target }) => {
   drafts.set(items[at].id, Object.fromEntries(["comment", "defect"].map((name) => [name, $(`[name=${name}]`).value])));
   $("#draft").hidden = false;
 });
-addEventListener("beforeunload", (event) => drafts.size && event.preventDefault());
+addEventListener("beforeunload", (event) => (drafts.size || awaited.size) && event.preventDefault());
 submitted($("#words"), async () => {
   const item = items[at];
   if (!item?.said) return toast("Say first whether the verdict is right: 1, 2 or 3.", true);

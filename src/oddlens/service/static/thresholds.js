@@ -1,7 +1,7 @@
 // Thresholds: the histogram of the last scores with two handles. Scores come once and are sorted once; a move counts again by halving.
 
 import { asSeen, get, ofStation, patch, who } from "./api.js";
-import { clean, colour, filling, redrawn, swatch, ticks } from "./canvas.js";
+import { clean, colour, filling, mark, redrawn, swatch, ticks } from "./canvas.js";
 import { $, $$, counted, data, doing, el, moment, percent, soon, submitted, tableRow, toast } from "./dom.js";
 import { choose, reviewRate } from "./rates.js";
 import { atOrBelow, binned, boundAt, percentUp, recount, sorted } from "./recount.js";
@@ -97,10 +97,7 @@ function handle(context, place, top, floor, name, em) {
   const at = Math.min(place, canvas.clientWidth - 2);
   context.fillStyle = colour(name);
   context.fillRect(at - 1.5, top * 0.4, 3, floor - top * 0.4);
-  context.beginPath();
-  if (name === "ng") for (let corner = 0; corner < 8; corner += 1) context.lineTo(at + 0.8 * em * Math.sin(((corner + 0.5) * Math.PI) / 4), top * 0.5 + 0.8 * em * Math.cos(((corner + 0.5) * Math.PI) / 4));
-  else for (const [dx, dy] of [[0, -0.8], [0.85, 0.7], [-0.85, 0.7]]) context.lineTo(at + dx * em, top * 0.5 + dy * em);
-  context.fill();
+  mark(context, at, top * 0.5, name, em * 0.8);
 }
 
 /** What the station promises where its own threshold stands; elsewhere, what holds for one that is chosen after the scores were seen. */
