@@ -85,6 +85,37 @@ def test_a_note_that_is_not_of_all_rows_says_of_which_it_is(document: dict[str, 
     assert said in text
 
 
+def test_only_methods_that_ask_for_the_object_are_said_to_name_it(
+    document: dict[str, Any], finished: Benchmark
+) -> None:
+    assert "Prompts say “bolt”. 3 normal" in Page(write_report(document, finished.cells)).text
+    changed = copy.deepcopy(document)
+    other = copy.deepcopy(changed["results"])
+    for result in other:
+        result["method"] = "vl4ad"
+    changed["methods"]["vl4ad"] = copy.deepcopy(changed["methods"]["winclip"]) | {"takes": []}
+    changed["results"] += other
+    assert "Prompts of winclip say “bolt”. 3 normal" in Page(write_report(changed, finished.cells)).text
+    changed["methods"]["winclip"]["takes"] = []
+    text = Page(write_report(changed, finished.cells)).text
+    assert "Prompts" not in text
+    assert "here, since winclip takes no good examples that would give one." in text
+    assert "two good examples" not in text
+
+
+def test_the_interval_of_a_seed_beside_a_mean_over_seeds_is_said_to_be(
+    document: dict[str, Any], finished: Benchmark
+) -> None:
+    assert "image AUROC, 95 % interval (of seed 0)" in Page(write_report(document, finished.cells)).text
+    changed = copy.deepcopy(document)
+    for result in changed["results"]:
+        for entry in result["categories"]:
+            del entry["by_seed"][1:]
+    text = Page(write_report(changed, finished.cells)).text
+    assert "95 % interval" in text
+    assert "of seed" not in text
+
+
 def test_a_mean_over_a_category_of_which_the_mask_left_nothing_has_its_mark(
     document: dict[str, Any], finished: Benchmark
 ) -> None:

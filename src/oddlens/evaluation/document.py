@@ -98,7 +98,7 @@ class ResultEntry(Means):
 class MethodEntry(SetByHand):
     """A method: how papers call it and what they cite (keys), the recipe in force, the model, the path of learned weights, and what
     was set by hand. changed: the fields of the recipe that do not have their default. trained_on: the data sets that the weights
-    say they were trained on. runtime: the package that computed, and its version.
+    say they were trained on. runtime: the package that computed, and its version. takes: see `MethodCard.takes`.
     """
 
     title: str
@@ -113,6 +113,7 @@ class MethodEntry(SetByHand):
     weights: str | None
     runtime: str
     trained_on: list[str]
+    takes: list[str]
 
 
 class LeaderboardRow(TypedDict):

@@ -7,7 +7,7 @@ from html import escape
 
 from oddlens.evaluation.cell_key import Key
 from oddlens.evaluation.cell_results import CellResult, ImageScore
-from oddlens.evaluation.document import CategoryEntry, Means, MetricsDocument, ResultEntry
+from oddlens.evaluation.document import CategoryEntry, Means, MethodEntry, MetricsDocument, ResultEntry
 from oddlens.evaluation.examples import BORDERLINE, CLEAR, MISTAKEN
 from oddlens.evaluation.leaderboard import CAUTION, LEADING, leaderboards
 from oddlens.evaluation.markdown_tables import (
@@ -130,9 +130,8 @@ def _dataset(
     if len(categories) > 1:
         yield _overview(name, categories, [result for result in results if result["categories"]])
     for category in categories:
-        yield from _category(
-            name, category, results, {key: cell for key, cell in cells.items() if key.category == category}
-        )
+        here = {key: cell for key, cell in cells.items() if key.category == category}
+        yield from _category(name, category, results, here, document["methods"])
 
 
 def _overview(dataset: str, categories: Sequence[str], results: Sequence[ResultEntry]) -> str:
@@ -151,19 +150,33 @@ def _overview(dataset: str, categories: Sequence[str], results: Sequence[ResultE
     return _table(groups, rows)
 
 
+def _prompts(methods: Mapping[str, MethodEntry], entries: Sequence[tuple[ResultEntry, CategoryEntry]]) -> str:
+    """What the prompts call the object, with the methods whose prompts do where others' do not; "" where none do."""
+    every = list(dict.fromkeys(result["method"] for result, _ in entries))
+    telling = [method for method in every if "object_name" in methods[method]["takes"]]
+    if not telling:
+        return ""
+    whose = "" if telling == every else f" of {' and '.join(telling)}"
+    names = dict.fromkeys(f"“{entry['object_name']}”" for result, entry in entries if result["method"] in telling)
+    return f"Prompts{whose} say {' and '.join(names)}. "
+
+
 def _category(
-    dataset: str, category: str, results: Sequence[ResultEntry], cells: Mapping[Key, CellResult]
+    dataset: str,
+    category: str,
+    results: Sequence[ResultEntry],
+    cells: Mapping[Key, CellResult],
+    methods: Mapping[str, MethodEntry],
 ) -> Iterator[str]:
     entries = [(result, entry) for result in results for entry in result["categories"] if entry["category"] == category]
     counts = entries[0][1]["pictures"]
     yield f'<h3 id="{_anchor(dataset, category)}">{escape(category)}</h3>'
-    named = " and ".join(dict.fromkeys(f"“{entry['object_name']}”" for _, entry in entries))
-    lead = f"Prompts say {named}. {counts['normal']} normal and {counts['abnormal']} abnormal test images"
+    lead = f"{_prompts(methods, entries)}{counts['normal']} normal and {counts['abnormal']} abnormal test images"
     lead += "" if counts["drawn"] == counts["abnormal"] else f", {counts['drawn']} of them with a mask"
     yield f'<p class="quiet">{escape("; ".join([lead, *_notes(entries)]))}.</p>'
     names = columns(entry["mean"] for _, entry in entries)
     yield _table(
-        [("", [""]), *headings(names), ("", ["image AUROC, 95 % interval"])],
+        [("", [""]), *headings(names), ("", ["image AUROC, 95 % interval" + _of_seeds(entries)])],
         [[_cell(_label(result)), *_category_bars(entry, names), _cell(_interval(entry))] for result, entry in entries],
     )
     yield from _classes(entries)
@@ -181,7 +194,7 @@ def _category(
             f"<details{opened}><summary>Images, {escape(_cell_label(key))}: the image and what was found; "
             f"the true defect outlined. Colours from {low:.3g} to {high:.3g} on all of them{middle}.</summary>"
         )
-        yield f'<p class="verdicts">{escape(_verdicts(cell))}</p>'
+        yield f'<p class="verdicts">{escape(_verdicts(cell, key.method, methods[key.method]["takes"]))}</p>'
         for kind, words in _KINDS.items():
             figures = [_figure(cell, item.number, item.drawing) for item in cell.shown if item.kind == kind]
             if figures:
@@ -262,11 +275,15 @@ def _figure(cell: CellResult, number: int, drawing: str) -> str:
     return html.figure(drawing, f"{_truth(score)}{verdict}, {score.score:.3g}", mood, score.path)
 
 
-def _verdicts(cell: CellResult) -> str:
-    """The threshold in use, where it comes from, and how often it is wrong."""
+def _verdicts(cell: CellResult, method: str, takes: Sequence[str]) -> str:
+    """The threshold in use, where it comes from, and how often it is wrong. takes: what the method takes."""
     in_use, best = cell.thresholds["calibrated"], cell.thresholds["image"]
     if in_use is None:
-        lead = "No verdicts: detect has no threshold of its own here, for which it needs two good examples or more."
+        lead = "No verdicts: detect has no threshold of its own here"
+        if "references" in takes:
+            lead += ", for which it needs two good examples or more."
+        else:
+            lead += f", since {method} takes no good examples that would give one."
         if best is None:
             return lead
         return (
@@ -340,6 +357,12 @@ def _shots(number: int) -> str:
 
 def _entry(result: ResultEntry, category: str) -> CategoryEntry | None:
     return next((entry for entry in result["categories"] if entry["category"] == category), None)
+
+
+def _of_seeds(entries: Sequence[tuple[ResultEntry, CategoryEntry]]) -> str:
+    """Whose intervals stand beside means over seeds, for a heading; "" where no mean is of several."""
+    seeds = {each["seed"] for _, entry in entries if len(entry["by_seed"]) > 1 for each in entry["by_seed"][:1]}
+    return f" (of seed {', '.join(map(str, sorted(seed for seed in seeds if seed is not None)))})" if seeds else ""
 
 
 def _interval(entry: CategoryEntry) -> str:

@@ -95,6 +95,7 @@ def _method(detector: Detector, training: TrainedOn) -> MethodEntry:
         "weights": detector.weights,
         "runtime": _runtime(identity.machine),
         "trained_on": list(training.names),
+        "takes": list(card.takes),
         **set_by_hand(identity),
     }
 

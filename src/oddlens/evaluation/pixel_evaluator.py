@@ -179,7 +179,7 @@ class PixelEvaluator:
             height, width = self._maps[0].shape
             place = "their own size" if self._protocol.full_size else f"{width} x {height} pixels"
             which = "1 mask is" if self._vanished == 1 else f"{self._vanished} masks are"
-            notes.append(f"{which} empty at {place}, where all pixels then count as normal")
+            notes.append(f"{which} empty at {place}, where no pixel counts as defect")
         if self._inverted:
             which = "1 mask marks" if self._inverted == 1 else f"{self._inverted} masks mark"
             notes.append(f"{which} nearly a whole image as defect: are they black on white?")
