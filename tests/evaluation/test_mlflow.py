@@ -41,6 +41,15 @@ def test_a_benchmark_is_a_run_with_its_figures(tmp_path: Path) -> None:
     assert kept.data.metrics == pytest.approx(expected)
     assert list(table["category"]) == [each["category"] for result in results for each in result["categories"]]
     assert Path(document).read_bytes() == (out / "metrics.json").read_bytes()
+    params = kept.data.params
+    assert params["winclip.recipe.window_sizes"] == "[2, 3]"
+    assert (params["shots"], params["seeds"]) == ("0,1", "0,1,2")
+    assert (
+        params["set_1.data_sha256"]
+        == json.loads((out / "metrics.json").read_text())["datasets"]["set+1"]["data_sha256"]
+    )
+    assert params["pixels_compared_at"].startswith("the size of the method's maps")
+    assert len(params["winclip.model_sha256"]) == 64
     done = run("results", "mlflow", out, "--to", tmp_path / "ml", "--station", tmp_path / "line")
     assert done.code == 2
     assert "a benchmark has no model of its own: leave --station out" in done.sentence

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from oddlens.errors import UsageError, printable
 from oddlens.inference.tools.mlflow import log_files, started_run
@@ -18,10 +20,28 @@ _OTHERS = re.compile(r"[^\w\-. :/]")
 """What names of MLflow may not have, such as the + of two methods that run as one."""
 
 
+_LONGEST = 500
+"""Characters of a parameter: more are refused by some servers."""
+
+
 class _Method(TypedDict):
+    recipe: dict[str, object]
     model: str
     model_sha256: str
     weights_sha256: str | None
+    method_sha256: NotRequired[str]
+    preparation: NotRequired[dict[str, object]]
+    roi: NotRequired[dict[str, object]]
+    thresholds: NotRequired[dict[str, object]]
+    defects_sha256: NotRequired[str]
+
+
+class _Dataset(TypedDict):
+    data_sha256: str
+
+
+class _Evaluation(TypedDict):
+    pixels_compared_at: str
 
 
 class _Category(TypedDict):
@@ -33,6 +53,7 @@ class _Result(TypedDict):
     dataset: str
     method: str
     shots: int
+    seeds: list[int | None]
     mean: dict[str, float | None]
     categories: list[_Category]
 
@@ -40,13 +61,15 @@ class _Result(TypedDict):
 class _Metrics(TypedDict):
     """What is read of OUT/metrics.json, see `document.MetricsDocument`."""
 
+    evaluation: _Evaluation
     methods: dict[str, _Method]
+    datasets: dict[str, _Dataset]
     results: list[_Result]
 
 
 def give_benchmark(folder: Path, to: Place, experiment: str, name: str | None) -> Given:
     """Log the figures in OUT/metrics.json as a run: a metric each, "visa/winclip/0/image_auroc" by data set, method and shots; what
-    the methods are as parameters; a table of the categories; table.md, report.html and metrics.json as they are.
+    the figures depend on as parameters; a table of the categories; table.md, report.html and metrics.json as they are.
 
     Args:
         folder: OUT.
@@ -71,16 +94,7 @@ def give_benchmark(folder: Path, to: Place, experiment: str, name: str | None) -
         for figure, value in result["mean"].items()
         if value is not None
     }
-    params = {
-        _OTHERS.sub("_", f"{method}.{key}"): str(value)
-        for method, entry in document["methods"].items()
-        for key, value in (
-            ("model", entry["model"]),
-            ("model_sha256", entry["model_sha256"]),
-            ("weights_sha256", entry["weights_sha256"]),
-        )
-        if value is not None
-    }
+    params = {_OTHERS.sub("_", key): value[:_LONGEST] for key, value in _params(document)}
     rows = [
         {
             "dataset": result["dataset"],
@@ -102,3 +116,25 @@ def give_benchmark(folder: Path, to: Place, experiment: str, name: str | None) -
         mlflow.log_table({each: [row.get(each) for row in rows] for each in names}, "table.json")
         log_files(folder, METRICS, "table.md", "report.html")
     return Given(f"run {run} of {printable(experiment)}", len(rows))
+
+
+def _params(document: _Metrics) -> Iterator[tuple[str, str]]:
+    """What tells two runs apart: how methods were set, on which data, with which good examples, and how pixels were compared."""
+    for method, entry in document["methods"].items():
+        for key, value in entry.items():
+            if key in _Method.__annotations__ and key != "recipe" and value is not None:
+                yield f"{method}.{key}", _text(value)
+        yield from ((f"{method}.recipe.{field}", _text(value)) for field, value in entry["recipe"].items())
+    for name, dataset in document["datasets"].items():
+        yield f"{name}.data_sha256", dataset["data_sha256"]
+    yield "shots", _each(result["shots"] for result in document["results"])
+    yield "seeds", _each(seed for result in document["results"] for seed in result["seeds"] if seed is not None)
+    yield "pixels_compared_at", document["evaluation"]["pixels_compared_at"]
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _each(numbers: Iterable[int]) -> str:
+    return ",".join(map(str, sorted(set(numbers))))
