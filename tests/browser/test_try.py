@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import urllib.request
 from typing import TYPE_CHECKING
 
 import pytest
@@ -36,6 +38,28 @@ def test_without_words_the_next_image_has_no_verdict_and_the_page_says_what_is_m
     page.fill("[name=object_name]", "plate")
     expect(page.locator("#image img")).to_have_attribute("alt", "next.png")
     expect(page.locator("#state")).to_be_empty()
+
+
+def test_of_several_images_the_first_is_looked_at_and_the_page_says_so(served: Running, open_page: OpenPage) -> None:
+    page = open_page(served.url + "/s/star/try")
+    page.locator("#drop input").evaluate("field => { field.multiple = true; }")  # as several that are dropped
+    page.set_input_files("#drop input", files([("one.png", png(70)), ("two.png", png(71))]))
+    expect(page.locator(".toast")).to_have_text("One image at a time: one.png is looked at, the others are not.")
+    expect(page.locator("#image img")).to_have_attribute("alt", "one.png")
+
+
+def test_a_verdict_is_that_of_the_version_in_force(served: Running, open_page: OpenPage) -> None:
+    page = tried(served, open_page)
+    for threshold, verdict in ((5.0, "ok"), (0.001, "ng")):
+        request = urllib.request.Request(
+            f"{served.url}/api/stations/star",
+            json.dumps({"threshold": threshold, "review_threshold": None}).encode(),
+            {"Content-Type": "application/json"},
+            method="PATCH",
+        )
+        urllib.request.urlopen(request, timeout=30).close()
+        expect(page.locator("#about .tag")).to_have_attribute("data-verdict", verdict)
+        expect(page.locator("#about")).to_contain_text(f"NG above {threshold:g}")
 
 
 def test_a_file_that_is_no_image_has_an_error_and_no_verdict(served: Running, open_page: OpenPage) -> None:

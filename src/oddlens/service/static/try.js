@@ -1,7 +1,7 @@
 // Try: any image in any words; nothing is kept.
 
 import { images, post } from "./api.js";
-import { $, $$, brief, data, el, number, regionsTable, showImage, showWords, submitted, tag } from "./dom.js";
+import { $, $$, brief, data, el, number, regionsTable, showImage, showWords, submitted, tag, toast } from "./dom.js";
 import { dropZone } from "./drop.js";
 import { watchStation } from "./status.js";
 
@@ -48,7 +48,8 @@ function show(found, called) {
   $("#regions").replaceChildren(...regionsTable(found.regions));
 }
 
-dropZone($("#drop"), ([first]) => {
+dropZone($("#drop"), ([first, ...more]) => {
+  if (more.length) toast(`One image at a time: ${first.name} is looked at, the others are not.`);
   file = first;
   ask();
 });
@@ -58,4 +59,8 @@ $("[name=object_name]").addEventListener("input", () => {
   waiting = setTimeout(ask, 500);
 });
 $("[name=station]").addEventListener("change", ask);
-watchStation();
+function follow(station) { // another version may call the image something else
+  if (station.version !== data.station.version) ask();
+  data.station = station;
+}
+watchStation({ station: follow, reset: ask });
