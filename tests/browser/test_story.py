@@ -36,6 +36,8 @@ def test_from_four_pictures_to_the_day_after(open_page: OpenPage, tmp_path: Path
         page.click("text=New station")
         page.fill("[name=name]", "plates")
         page.fill("[name=object_name]", "plate")
+        page.click("button[type=submit]")
+        expect(page.locator(".toast")).to_have_text("Drop or choose images of good parts first.")
         for count, words in (
             (1, "One image gives no threshold"),
             (2, "at most 34 % of good parts are called NG; 4 promise 20 %"),
@@ -74,6 +76,7 @@ def test_from_four_pictures_to_the_day_after(open_page: OpenPage, tmp_path: Path
         page.click("#save")
         expect(page.locator(".toast")).to_contain_text("Saved")
         expect(page.locator("#audit")).to_contain_text("Ana")
+        assert {each.origin for each in service.service.history.latest("plates", INSPECTED)} == {"page"}
         page.click("text=Line")
         page.set_input_files("#files", files([("again.png", png(105, True))]))
         expect(page.locator("#counts [data-verdict=ng] b")).to_have_text(str(before["ng"]))
@@ -105,6 +108,10 @@ def test_from_four_pictures_to_the_day_after(open_page: OpenPage, tmp_path: Path
         page.goto(f"{service.url}/s/plates/teach")
         expect(page.locator("#references tr")).to_have_count(6)
         assert not re.search("[0-9a-f]{64}", page.inner_text("#references")), "what was learned has its user's name"
+        page.set_input_files("#drop input", files([("another.png", png(50))]))
+        expect(page.locator("#vetting")).to_contain_text("another.png")
+        assert not re.search("[0-9a-f]{64}", page.inner_text("#vetting")), "here, too"
+        page.click("#vetting button:has-text('Not now')")
 
     # The service stops: the page says so, and starts again with all that was.
     expect(page.locator("#banners")).to_contain_text("no connection")

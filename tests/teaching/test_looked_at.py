@@ -8,7 +8,7 @@ import pytest
 
 import oddlens
 from oddlens.detector import Detector
-from oddlens.errors import UsageError
+from oddlens.errors import OddlensWarning, UsageError
 from oddlens.io.images import Picture
 from oddlens.loading import open_station
 from oddlens.station import write_station
@@ -37,6 +37,24 @@ def opened(station: Path) -> Detector:
     return open_station(station, runtime="onnx")
 
 
+def test_the_same_image_counts_once_and_is_named() -> None:
+    copy = Picture(pictures(0)[0].pixels, "copy.png")
+    with pytest.warns(OddlensWarning, match="counts once"):
+        detector, found = made_of([*pictures(0), copy, *pictures(1, 2, 3)], "nut", "onnx", "all")
+    assert len(detector.references or ()) == 4
+    assert found.what == "made of 4 references (1 copy left out)"
+    assert found.copies == "The same image counts once (copy.png is 0.png): the station is made of 4 references."
+    assert found.sentences[0] == found.copies
+
+
+def test_a_copy_of_a_reference_does_not_join_it(station: Path, opened: Detector) -> None:
+    found = with_other_references(opened, station, pictures(0, 7), accept=None)
+    assert found.sentences[:2] == [
+        "1 reference added.",
+        "1 image is a copy of a reference, and left out: the same image counts once.",
+    ]
+
+
 def test_a_new_station_is_made_of_what_somebody_accepts(odd: Picture) -> None:
     images = [*pictures(0, 1, 2, 3), odd]
     with pytest.raises(DoubtfulError, match=r"9\.png differs most"):
@@ -46,7 +64,7 @@ def test_a_new_station_is_made_of_what_somebody_accepts(odd: Picture) -> None:
     assert [row["name"] for row in found.vetting if row["flagged"]] == ["9.png"]
     assert "9.png differs most" in found.sentences[0]
     assert found.sentences[-1].endswith("were accepted: 9.png.")  # the promise
-    assert found.to_dict() == {"sentences": found.sentences, "vetting": found.vetting}
+    assert found.to_dict() == {"sentences": found.sentences, "vetting": found.vetting, "copies": None}
 
 
 def test_one_image_makes_a_station_that_promises_nothing() -> None:

@@ -169,7 +169,7 @@ def create(
                 detector.add_references(images)
         _calibrate(detector, others, calibration, vetting, sheet)
         state = detector.to_state()
-    made_of = counted(len(good), "reference")
+    made_of = counted(len(detector.references or ()), "reference")  # the same image twice is one
     with locked(folder, new=True):
         _refuse_station(folder)
         write_station(state, folder, verb="create", what=f"made of {made_of}" if good else "made without references")

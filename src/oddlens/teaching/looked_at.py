@@ -6,11 +6,12 @@ What is doubtful and nobody accepted raises `DoubtfulError`; nothing is written 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from oddlens.calibration import Vetting, chosen, vet
 from oddlens.detector import Detector
+from oddlens.errors import counted, first_and_more
 from oddlens.io.images import Picture
 from oddlens.station import read_station
 from oddlens.station.feedback import read_feedback
@@ -31,15 +32,19 @@ On = Literal["references", "learning", "files"]
 
 
 class LookedAt(NamedTuple):
-    """What came of good images. what: for the log. sentences: for a person. vetting: see `rows_of`."""
+    """What came of good images. what: for the log. sentences: for a person. vetting: see `rows_of`.
+
+    copies: which images are the same as others and count once with them, in a sentence; None: there are none.
+    """
 
     what: str
     sentences: list[str]
     vetting: list[Document]
+    copies: str | None = None
 
     def to_dict(self) -> Document:
         """What a person is told, as JSON values."""
-        return {"sentences": self.sentences, "vetting": self.vetting}
+        return {"sentences": self.sentences, "vetting": self.vetting, "copies": self.copies}
 
 
 def made_of(
@@ -57,7 +62,22 @@ def made_of(
     promise = chosen(detector.thresholds, detector.calibration()).promise
     said = [each.sentence for each in vetted] + ([promise] if promise else [])
     rows = [row for each in vetted for row in rows_of(each)]
-    return detector, LookedAt(f"made of {len(pictures)} references", said, rows)
+    what = f"made of {counted(len(detector.references or ()), 'reference')}"
+    copies = [f"{name} is {earlier}" for name, earlier in _same(pictures)]
+    if not copies:
+        return detector, LookedAt(what, said, rows)
+    sentence = f"The same image counts once ({first_and_more(copies, 3)}): the station is {what}."
+    what = f"{what} ({counted(len(copies), 'copy', 'copies')} left out)"
+    return detector, LookedAt(what, [sentence, *said], rows, sentence)
+
+
+def _same(pictures: Sequence[Picture]) -> Iterator[tuple[str, str]]:
+    """The names of images whose pixels are those of an earlier one, each with the name of that one."""
+    first: dict[str, str] = {}
+    for each in pictures:
+        earlier = first.setdefault(each.digest(), each.source)
+        if earlier != each.source:
+            yield each.source, earlier
 
 
 def with_other_references(

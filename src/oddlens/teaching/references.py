@@ -92,6 +92,9 @@ def change_references(
             detector.add_references(list(joining))
             added = len(detector.references or ()) - count
             said.append(f"{counted(added, 'reference')} added." if added else "All of them are references already.")
+            if 0 < added < len(joining):
+                copies = counted(len(joining) - added, "image is a copy", "images are copies")
+                said.append(f"{copies} of a reference, and left out: the same image counts once.")
         said.append(_thresholds(detector, before, rates, bool(leaving), flagged))
     return [each for each in said if each]
 

@@ -261,6 +261,9 @@ class TestNewStation:
         data = {"name": "a", "object_name": "plate"}
         found = ok(client.post("/api/stations", files=[*files(1), *files(1)], data=data), 201)
         assert (found["station"]["references"], found["station"]["thresholds"]["image"]) == (1, None)
+        assert "1 (2).png is 1.png" in found["copies"]
+        (version,) = client.get("/api/stations/a").json()["versions"]
+        assert version["what"] == "made of 1 reference (1 copy left out) on the page"
 
     def test_an_image_that_is_none_is_named(self, client: TestClient) -> None:
         several = [*files(1, 2), ("files", ("junk.png", b"junk", "image/png"))]

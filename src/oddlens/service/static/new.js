@@ -1,7 +1,7 @@
 // A new station from a few images of good parts.
 
 import { images, post } from "./api.js";
-import { $, el, submitted } from "./dom.js";
+import { $, el, submitted, toast } from "./dom.js";
 import { dropZone } from "./drop.js";
 import { percentUp } from "./recount.js";
 import { vetted } from "./vetting.js";
@@ -32,11 +32,15 @@ dropZone($("#drop"), (more) => {
 });
 
 submitted($("#new"), async (event) => {
+  if (!files.length) return toast("Drop or choose images of good parts first.", true);
   const button = $("button[type=submit]");
   const fields = Object.fromEntries(new FormData(event.target));
   button.disabled = true;
   const made = await vetted($("#vetting"), files, (some, accepted) =>
     post("/api/stations", images(some, { name: fields.name.trim(), object_name: fields.object_name.trim() }, accepted)));
   button.disabled = false;
-  if (made) location.assign(`/s/${encodeURIComponent(made.station.name ?? made.station)}`);
+  if (!made) return;
+  const line = `/s/${encodeURIComponent(made.station.name)}`;
+  if (made.copies) $("#few").replaceChildren(`${made.copies} `, el("a", { href: line }, "To its line"));
+  else location.assign(line);
 });
