@@ -30,6 +30,16 @@ def send(client: TestClient, data: bytes, path: str = INSPECT, **headers: str) -
     return found.status_code, document
 
 
+def test_what_a_person_chose_on_the_page_says_so(client: TestClient) -> None:
+    assert send(client, png(1))[1]["origin"] == "api"
+    _, alone = send(client, png(2), f"{INSPECT}?origin=page")
+    several = [("files", (f"{seed}.png", png(seed), "image/png")) for seed in (3, 4)]
+    found = client.post(f"{INSPECT}?origin=page", files=several).json()["results"]
+    assert [each["origin"] for each in (alone, *found)] == ["page"] * 3
+    assert client.get("/api/results?origin=page").json()["total"] == 3
+    assert client.post(f"{INSPECT}?origin=folder", files=several).status_code == 422
+
+
 def test_one_image_as_the_body(client: TestClient, station: Path) -> None:
     detector = oddlens.open_station(station)
     (expected,) = detector.detect(png(7, True), detector.object_name)

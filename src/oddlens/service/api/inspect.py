@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Query, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from oddlens.errors import OddlensError, UsageError
+from oddlens.history.records import Origin
 from oddlens.io.uploads import Upload, source_name
 from oddlens.service.api.answers import TheService, TheStation, form_of, kind_of, uploads
 from oddlens.service.inspector import BusyError, Inspector, LateError
@@ -34,6 +35,7 @@ async def inspect(
     key: Annotated[
         str | None, Header(alias="Idempotency-Key", description="The same again: the same inspection")
     ] = None,
+    origin: Annotated[Literal["api", "page"], Query(description="page: a person chose it on the page")] = "api",
 ) -> Response:
     """Send a form with files, or one image as the body itself (Content-Type: image/...).
 
@@ -55,14 +57,14 @@ async def inspect(
             415, f"a body of {kind or 'no kind'} cannot be inspected: send a form with files, or an image"
         )
     if len(files) == 1:
-        found = await service.inspector.inspect(station, files[0].data, files[0].source, "api", key=key)
+        found = await service.inspector.inspect(station, files[0].data, files[0].source, origin, key=key)
         status = 422 if found.error is not None else 200
         return JsonAnswer(({"error": found.error} if found.error else {}) | found.to_dict(), status)
-    return JsonAnswer({"results": await _several(service.inspector, station, files, key)})
+    return JsonAnswer({"results": await _several(service.inspector, station, files, key, origin)})
 
 
 async def _several(
-    inspector: Inspector, station: Station, files: list[Upload], key: str | None
+    inspector: Inspector, station: Station, files: list[Upload], key: str | None, origin: Origin
 ) -> list[dict[str, object]]:
     """The inspections of several images, in their order. Raises `BusyError` where not even the first one finds room."""
     seconds = inspector.deadline_s * max(1, len(files) / _TOGETHER)
@@ -75,7 +77,7 @@ async def _several(
             while True:
                 left = until - asyncio.get_running_loop().time()
                 try:
-                    found = await inspector.inspect(station, file.data, file.source, "api", max(0.001, left), own)
+                    found = await inspector.inspect(station, file.data, file.source, origin, max(0.001, left), own)
                     return found.to_dict()
                 except BusyError as error:
                     if number == 0 or left <= 0:

@@ -60,7 +60,7 @@ function gauge({ score, thresholds: { image, review } }) {
 
 function showStage(item) {
   const stage = $("#stage");
-  if (!item) return showWords(stage, `Nothing is inspected yet. Drop images here, send them to ${path("/inspect")}, or start the service with --watch FOLDER=${station.name}.`);
+  if (!item) return showWords(stage, `Nothing is inspected yet. Drop images here, send them to ${path("/inspect")}, or start the service with --watch ${/^[\w.-]+$/.test(station.name) ? `FOLDER=${station.name}` : `"FOLDER=${station.name}"`}.`);
   if (item.error) return showWords(stage, item.error);
   return showImage(stage, heat ? item.links.overlay : item.links.image, `${WORDS[kindOf(item)]}: ${fileName(item.source)}`);
 }
@@ -157,7 +157,7 @@ async function inspect(files) {
   const send = async () => {
     for (let file = waiting.shift(); file; file = waiting.shift()) {
       try {
-        await post(path("/inspect"), images([file]));
+        await post(path("/inspect?origin=page"), images([file]));
       } catch (error) {
         failed += 1;
         toast(`${file.name}: ${error.message}`, true);

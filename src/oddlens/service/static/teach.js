@@ -7,7 +7,7 @@ import { openLearn, turnedTable, withItems } from "./learn.js";
 import { choose, reviewRate } from "./rates.js";
 import { percentUp } from "./recount.js";
 import { watchStation } from "./status.js";
-import { decide, looking, vetted } from "./vetting.js";
+import { called, decide, looking, vetted } from "./vetting.js";
 
 const { station } = data;
 const path = (rest = "") => ofStation(station.name, rest);
@@ -22,6 +22,7 @@ async function load() {
   follow($("#names [name=object_name]"), current.object_name ?? "");
   follow($("#names [name=defects]"), current.defects.join(", "));
   const references = [...current.references].sort((a, b) => (b.score ?? -Infinity) - (a.score ?? -Infinity));
+  for (const { digest, source } of references) called.set(digest, source);
   $("h2 .number").textContent = references.length;
   $("#references").replaceChildren(...references.map(reference));
   const { good = 0, bad = 0, unsure = 0 } = current.marks;

@@ -2,6 +2,9 @@
 
 import { $$, counted, el, number, table, toast, working } from "./dom.js";
 
+/** What references are called, by the digests of their pixels: those that were learned have the name of a kept file. */
+export const called = new Map();
+
 /**
  * Send images; where some are doubtful, ask, and send again as was decided.
  *
@@ -41,7 +44,7 @@ export function decide(place, sentence, vetting, names, more = []) {
     const choice = (name) => el("select", { "aria-label": `What to do with ${name}`, dataset: { name } },
       names.includes(name) ? el("option", { value: "leave" }, "take it out") : el("option", { value: "stop" }, "not sure"),
       el("option", { value: "accept" }, "it is good"));
-    const rows = vetting.map(({ name, score, p_value: p, flagged, reason }) => [el("td", { class: "words" }, name), flagged ? choice(name) : names.includes(name) ? "good" : "",
+    const rows = vetting.map(({ name, digest, score, p_value: p, flagged, reason }) => [el("td", { class: "words" }, called.get(digest) ?? name), flagged ? choice(name) : names.includes(name) ? "good" : "",
       number(score), p == null ? "–" : p.toPrecision(2), el("td", { class: "words" }, reason ?? "")]);
     const shown = table(["Image", "", "Score", "p", "Why"], rows);
     vetting.forEach(({ flagged }, at) => shown.tBodies[0].rows[at].classList.toggle("flagged", flagged));
