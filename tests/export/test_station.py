@@ -13,11 +13,13 @@ from PIL import Image
 from safetensors.numpy import load_file
 
 import oddlens
+from oddlens.calibration import Rates
 from oddlens.errors import OddlensError, UsageError
 from oddlens.export import station as export_module
 from oddlens.export.parity import Difference, Parity, compare
 from oddlens.export.station import Exported, export_station
 from oddlens.runtime import GraphMethod
+from oddlens.teaching.references import calibrate_by_unflagged
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +147,27 @@ def test_less_precision_makes_references_and_thresholds_anew(precision: str, sta
         max(folder.rglob("encoder.onnx")).stat().st_size for folder in (made.folder, station.with_name("exported"))
     ]
     assert encoders[0] < 0.9 * encoders[1]
+
+
+def test_less_precision_leaves_thresholds_to_references_that_were_not_flagged(
+    station: Path, good: list[Path], tmp_path: Path
+) -> None:
+    detector = oddlens.open_station(station, runtime="torch")
+    odd = tmp_path / "odd.png"
+    Image.fromarray(255 - np.asarray(Image.open(good[0]))).save(odd)
+    detector.add_references(odd)
+    assert detector.references is not None
+    calibrate_by_unflagged(detector, Rates(), detector.references.digests[-1:])
+    detector.save(tmp_path / "learned")
+    export_station(tmp_path / "learned", tmp_path / "made", precision="fp16")
+    found = oddlens.open_station(tmp_path / "made")
+    assert found.references is not None
+    assert (len(found.references), found.flagged) == (4, frozenset(detector.references.digests[-1:]))
+    calibration, before = found.calibration(), oddlens.open_station(station).calibration()
+    assert calibration is not None
+    assert before is not None
+    assert calibration.kind == "leave-one-out"
+    assert calibration.scores == pytest.approx(before.scores, abs=0.01)
 
 
 @pytest.mark.needs_openvino

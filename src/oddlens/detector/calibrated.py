@@ -155,6 +155,11 @@ class CalibratedDetector(ObservedDetector):
         name = self._object_of(object_name)
         rates = Rates(false_alarm_rate=false_alarm_rate, review_rate=review_rate)
         self._encode_prompts(name)
+        if good_images is None and len(self.references or ()) > 1 and self._unflagged_count < 2:
+            raise UsageError(
+                "nearly all references joined because they were flagged, and what was flagged sets no threshold: give other good "
+                "images"
+            )
         if good_images is None and self.references is not None and len(self.references) > 1:
             rates.check(len(self.references))  # before anything is computed
         seen = good_images if isinstance(good_images, Observations) else self.observe(good_images, name)
@@ -211,7 +216,7 @@ class CalibratedDetector(ObservedDetector):
         """What its calibrations are made of, beside references, model and method."""
         if self._split is not None:
             return self._split.made_how
-        if self.references is None or len(self.references) < 2:
+        if self.references is None or self._unflagged_count < 2:
             return {}
         return {"kind": "leave-one-out", **asdict(self._rates.check(len(self.references)))}
 

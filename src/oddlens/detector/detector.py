@@ -303,6 +303,10 @@ class Detector(CalibratedDetector):
             () if home.is_relative_to(MINI_FOLDER) else tuple(path for path in backbone.files if path.parent == home)
         )
         saved = None if references is None else references.to_arrays()
+        if saved is not None:
+            flagged = self.flagged
+            known = None if flagged is None else tuple(each for each in saved.digests if each in flagged)
+            saved = replace(saved, flagged=known)
         identity = self.identity
         if self.model_name is not None:
             identity = replace(identity, model=replace(identity.model, name=self.model_name))
@@ -378,6 +382,7 @@ class Detector(CalibratedDetector):
             "object_name",
             "image_size",
             "thresholds",
+            "flagged",
             *SECTIONS,
         ):
             if getattr(other, name) is not (value := getattr(self, name)):

@@ -157,7 +157,7 @@ class FittedDetector(DetectorSettings):
             parts: Iterable[tuple[EncodedBatch, Scores[Numbers]]] = ()
         else:
             fitted, parts = self._held_out(references, memory, object_name)
-        if len(references) < 2:
+        if self._unflagged_count < 2:
             return Fit(fitted, None)
         if kept is not None:
             return Fit(fitted, kept.calibration.at(self._rates))
@@ -198,6 +198,12 @@ class FittedDetector(DetectorSettings):
         )
         warnings.warn(f"the threshold promises no false-alarm rate: {said}", OddlensWarning, stacklevel=2)
         return said
+
+    @property
+    def _unflagged_count(self) -> int:
+        """How many references did not join because they were flagged."""
+        references, flagged = self._references, self._flagged or ()
+        return 0 if references is None else len(references) - sum(each in flagged for each in references.digests)
 
     def unseen_references(self, object_name: str) -> tuple[int, ...]:
         """The numbers of the references of which the mask leaves nothing. Raises as `memory_for`."""

@@ -60,6 +60,7 @@ class DetectorSettings:
         model_name: What the model was called when the station was made that this one was opened from; None: as it is called now.
         object_name: The object on the images where a question names no other; a station gives its own.
         image_size: The (width, height) that images should have, in pixels; None: any.
+        flagged: The digests of references that joined because they were flagged, see `SavedReferences`.
         preparation, scene, state, defects, accepted: What a station keeps besides, see `StationState`.
     """
 
@@ -77,6 +78,7 @@ class DetectorSettings:
         self.state: Readiness | None = None
         self._defects: Defects | None = None
         self.accepted: Accepted | None = None
+        self._flagged: frozenset[str] | None = frozenset()
         self._thresholds = Thresholds()
         self._roi: RegionOfInterest | None = None
         self._marking: Marking | None = None
@@ -187,6 +189,19 @@ class DetectorSettings:
         if before == after:
             return
         self._drop_split("beside other defects")
+
+    @property
+    def flagged(self) -> frozenset[str] | None:
+        """The digests of references that joined because they were flagged; None: an earlier version of oddlens did not say it.
+
+        Fewer than two others set no threshold.
+        """
+        return self._flagged
+
+    @flagged.setter
+    def flagged(self, digests: frozenset[str] | None) -> None:
+        self._flagged = digests
+        self._fits.clear()
 
     @property
     def marking(self) -> Marking | None:

@@ -41,6 +41,7 @@ from oddlens.runtime.engine import GraphRuntime, engine
 from oddlens.runtime.graph_folder import ENCODER, FEW_SHOT, ROWS, SCORER, VALUE, GraphFolder, Precision
 from oddlens.runtime.graph_memory import GraphMemory
 from oddlens.station import StationState, read_station, write_station
+from oddlens.teaching.references import calibrate_by_unflagged
 
 PREPROCESS, MEMORY, PARITY = "preprocess.json", "memory.safetensors", "parity.json"
 
@@ -205,8 +206,14 @@ def _made_anew(state: StationState, detector: Detector, work: Path) -> StationSt
     graphs = open_station(place, device="cpu")  # on the runtime that graphs.json names
     if detector.references is not None:
         graphs.add_references(_there(detector.references.sources, "references"))
+        graphs.flagged = detector.flagged or frozenset()
     calibration = state.calibration
-    if isinstance(calibration, Calibration):
+    if isinstance(calibration, Calibration) and calibration.kind == "leave-one-out":  # of some of them
+        assert graphs.references is not None
+        named = zip(graphs.references.digests, graphs.references.sources, strict=True)
+        flagged = {digest for digest, source in named if source not in calibration.sources}
+        calibrate_by_unflagged(graphs, calibration.rates, flagged)
+    elif isinstance(calibration, Calibration):
         images = _there(calibration.sources, "calibration images")
         rates = calibration.rates
         graphs.calibrate(

@@ -169,6 +169,8 @@ def open_station(
         if not state.is_sealed:
             _judge_unsealed(state.references, detector, folder)
         detector.references = references
+        said = state.references.flagged
+        detector.flagged = None if said is None else frozenset(said)
     detector.scene, detector.state, detector.accepted = state.scene, state.state, state.accepted  # of these references
     detector.keep_fit(state.leave_one_out, state.memory_values)
     if state.calibration is not None:

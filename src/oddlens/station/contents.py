@@ -27,6 +27,7 @@ from oddlens.station.document import (
     REFERENCES,
     STATION,
     Document,
+    ReferencesDocument,
     SealedCalibration,
     rates_document,
     rates_of,
@@ -85,7 +86,7 @@ def to_document(state: StationState, version: Version, root: Path) -> Document:
     digest = None
     if references is not None:
         digest, data = files.store_arrays(root, references.features)
-        document["references"] = {
+        found: ReferencesDocument = {
             "sources": list(references.sources),
             "sizes": [list(size) for size in references.sizes],
             "notes": list(references.notes),
@@ -93,6 +94,9 @@ def to_document(state: StationState, version: Version, root: Path) -> Document:
             "file_sha256": digest,
             "seal": _seal(identity, document, data),
         }
+        if references.flagged is not None:
+            found["flagged"] = list(references.flagged)
+        document["references"] = found
     seal = _calibration_seal(identity, document, digest)
     if isinstance(state.calibration, Calibration):
         document["calibration"] = dict(_sealed(state.calibration, seal))
@@ -269,4 +273,5 @@ def _read_references(root: Path, identity: Identity, document: Document) -> Save
         sizes=tuple((width, height) for width, height in references["sizes"]),
         notes=tuple(references["notes"]),
         digests=tuple(references["digests"]),
+        flagged=tuple(references["flagged"]) if "flagged" in references else None,
     )

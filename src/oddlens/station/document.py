@@ -41,9 +41,10 @@ class _EarlierReferences(TypedDict):
 
 
 class ReferencesDocument(_EarlierReferences):
-    """References. file_sha256: of the file that has their features; None in formats 1 to 3."""
+    """References. file_sha256: of the file that has their features; None in formats 1 to 3. flagged: see `SavedReferences`."""
 
     file_sha256: str | None
+    flagged: NotRequired[list[str]]
 
 
 class RatesDocument(TypedDict):

@@ -101,6 +101,8 @@ class SavedReferences:
         sizes: (width, height) of the images, in pixels.
         notes: What was noted when they were read, or None.
         digests: Of their pixels; () where they are not known.
+        flagged: The digests of those that joined because the station had flagged them, which set no threshold; None where an
+            earlier version of oddlens did not say it.
     """
 
     features: Mapping[str, NDArray[np.generic]]
@@ -108,6 +110,7 @@ class SavedReferences:
     sizes: tuple[tuple[int, int], ...]
     notes: tuple[str | None, ...]
     digests: tuple[str, ...] = ()
+    flagged: tuple[str, ...] | None = ()
 
     def content_sha256(self) -> str:
         """A hash of the images' pixels, in their order, without their names."""

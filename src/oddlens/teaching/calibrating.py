@@ -31,6 +31,7 @@ from oddlens.methods.defaults import default_method
 from oddlens.station import read_station, utc_now
 from oddlens.station.feedback import read_feedback
 from oddlens.station.learning import LEAST, LEAST_COMPARED, LearningSample, scored_by
+from oddlens.teaching.references import flagged_references
 
 
 class Seen(NamedTuple):
@@ -51,9 +52,7 @@ class Seen(NamedTuple):
 
 def observe_references(detector: Detector, station: str | os.PathLike[str]) -> Seen:
     """The references. Raises `UsageError` where some joined because they were flagged: thresholds of these let defects pass."""
-    joined = read_feedback(station).joining
-    count = 0 if detector.references is None else len(joined & set(detector.references.digests))
-    if count:
+    if count := len(flagged_references(detector, station)):
         raise UsageError(
             f"{counted(count, 'reference joined because it was', 'references joined because they were')} flagged: "
             "high scores would raise the threshold, and let defects pass. Calibrate on other good images (--good), or on the "

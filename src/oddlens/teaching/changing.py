@@ -14,8 +14,7 @@ from oddlens.detector import Detector
 from oddlens.errors import OddlensWarning, UsageError
 from oddlens.station import StationState
 from oddlens.station.changes import rates_of
-from oddlens.station.feedback import read_feedback
-from oddlens.teaching.references import calibrate_by_some, rates_for, without
+from oddlens.teaching.references import calibrate_by_unflagged, flagged_references, rates_for
 
 
 class Changed(NamedTuple):
@@ -83,14 +82,13 @@ def asked_otherwise(
 
 def _thresholds_without_flagged(folder: str | os.PathLike[str], detector: Detector, rates: Rates) -> Iterator[str]:
     """Thresholds of new scores do not come of references that joined because they were flagged: those would let defects pass."""
-    references, flagged = detector.references, read_feedback(folder).joining
-    if references is None or not flagged & set(references.digests):
+    references, flagged = detector.references, flagged_references(detector, folder)
+    if references is None or not flagged:
         return
-    others = without(references, flagged)
-    if len(others) < 2:
+    count = calibrate_by_unflagged(detector, rates, flagged)
+    if count < 2:
         raise UsageError(
             "nearly all references joined because they were flagged, so that the station would have no thresholds for its new "
             "scores: make a new station ('oddlens station create')"
         )
-    calibrate_by_some(detector, others, rates)
-    yield f"thresholds by {len(others)} of {len(references)} references (the others were flagged)"
+    yield f"thresholds by {count} of {len(references)} references (the others were flagged)"

@@ -8,7 +8,7 @@
   and may renew the calibration.
 - Bad images become known defects. With a name, the largest region that the person drew, else the hottest, is one that names others
   (`oddlens.teaching.namer`). On request they are a second memory (`MemoryBank.beside_defects`). That changes scores, so that the
-  thresholds are made anew: by the references that made them, each held against the others of these.
+  thresholds are made anew: by the references that were not flagged, each held against the others of these.
 
 The last mark of an image counts: a reference that is marked bad goes, and so does a defect that is marked good.
 """
@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from oddlens.calibration import Calibration, Vetting, vet
+from oddlens.calibration import Calibration, Readiness, Vetting, chosen, vet
 from oddlens.detection import Thresholds
 from oddlens.detector import Detector
 from oddlens.errors import Failure, ImageError, OddlensWarning, UsageError, counted, needs_torch, printable
@@ -37,7 +37,13 @@ from oddlens.station.feedback import Mark, read_feedback
 from oddlens.teaching.calibrating import sample_of, usual_review_rate
 from oddlens.teaching.named_region import named_region
 from oddlens.teaching.namer import Namer
-from oddlens.teaching.references import calibrate_by_some, remove_references
+from oddlens.teaching.references import (
+    GIVEN_FOR_OTHERS,
+    calibrate_by_unflagged,
+    flagged_references,
+    remove_references,
+    without,
+)
 
 USUAL_DEFECTS = 10
 """Marked defects from which on a second memory is worth its while, as measured (docs/guides/teaching.md)."""
@@ -137,9 +143,6 @@ class Lesson:
         is_new: Whether there is something to write.
     """
 
-    _first = 0
-    """How many references, the first ones, made the thresholds, each held against the others; 0: none did."""
-
     def __init__(
         self,
         folder: str | os.PathLike[str],
@@ -163,6 +166,7 @@ class Lesson:
             runtime = "torch"
         self.detector = open_station(folder, device, runtime=runtime) if detector is None else detector
         self._marks = feedback.last
+        self._flagged = flagged_references(self.detector, folder)
         self._said: list[str] = []
         if feedback.unread:
             self._said.append(
@@ -182,7 +186,7 @@ class Lesson:
     def _learn(self, defect_memory: bool | None, renews: bool) -> Learned:
         before = self.detector.calibration()
         sampled = len(sample_of(self.detector, self._folder))
-        self._first = 0 if before is None or before.kind != "leave-one-out" else len(before)
+        earlier = chosen(self.detector.thresholds, before)
         joining = self._whole(self._joining(renews, before))
         leaving = self._leaving()
         drawn = self._whole(mark for mark in self._marks if mark.said == "good" and mark.audit) if renews else []
@@ -198,9 +202,10 @@ class Lesson:
                 f"{len(before)} that made the thresholds, which promise more: audit more of them first"
             )
         old = self.detector.defects or Defects()
+        had = bool(self._digests())
         if joining or leaving:
             self._change_references(joining, leaving)
-            self._keep_thresholds(before, leaving)
+            self._keep_thresholds(before, leaving, had=had)
         defects, new = self._with_defects(old, defect_memory)
         if remade := self._set_defects(defects, old):
             self._remake_thresholds(before)
@@ -215,6 +220,7 @@ class Lesson:
             nothing = "There is nothing new to learn of what is marked." if reason is None else _teaches_nothing(reason)
             return Learned(version=None, sentences=tuple(dict.fromkeys([*self._said, nothing])))
         self._say(len(joining), len(leaving), len(new), named, gone, remade)
+        self._said += _moved(earlier, chosen(self.detector.thresholds, self.detector.calibration()))
         if sampled > (left := len(sample_of(self.detector, self._folder))) and not renews:
             were = counted(sampled - left, "image of its line was", "images of its line were")
             self._said.append(
@@ -230,7 +236,7 @@ class Lesson:
             defects=tuple(new),
             named=named,
             remembered=len(defects.memory.images),
-            sentences=tuple(self._said),
+            sentences=tuple(dict.fromkeys(self._said)),
         )
 
     def _digests(self) -> tuple[str, ...]:
@@ -279,34 +285,47 @@ class Lesson:
                 )
 
     def _change_references(self, joining: Sequence[Mark], leaving: Collection[str]) -> None:
-        self._first -= len(set(self._digests()[: self._first]) & set(leaving))
         with _quietly():
             if leaving:
                 remove_references(self.detector, leaving)
             if joining:
                 self.detector.add_references([mark.image for mark in joining])
+        self._flagged |= {mark.sha256 for mark in joining}
+        self.detector.flagged = self._flagged
 
-    def _keep_thresholds(self, before: Calibration | None, leaving: Collection[str]) -> None:
-        """Leave the thresholds alone, unless an example went that they rest on."""
-        if before is None:
+    def _keep_thresholds(self, before: Calibration | None, leaving: Collection[str], had: bool) -> None:
+        """Leave the thresholds alone where no score is higher than before, and the examples that they rest on are there.
+
+        had: whether there were examples; the first ones change all scores.
+        """
+        references = self.detector.references
+        if before is None and had:
             return
-        if not leaving or self._first == len(before):
+        if before is None or not had or references is None:
+            stay = False
+        elif before.kind == "split":
+            stay = not leaving
+        else:  # by their names: its digests are not known
+            stay = sorted(before.sources) == sorted(without(references, self._flagged).sources)
+        if before is not None and stay:
             self.detector.calibrate_by(before)
-        else:
-            self._remake_thresholds(before)
+            return
+        self._remake_thresholds(before)
+        if (made := self.detector.calibration()) is not None:
+            self._said.append(f"The thresholds were made anew, by {len(made)} references, each against the others.")
 
     def _remake_thresholds(self, before: Calibration | None) -> None:
-        """The thresholds anew, by the references that made them: not by those that joined, which were flagged."""
-        detector, references = self.detector, self.detector.references
+        """The thresholds anew, by the references that did not join because they were flagged."""
+        detector = self.detector
         if detector.thresholds != Thresholds():
-            self._said.append("The thresholds that were given by hand were for other scores, and went.")
+            self._said.append(GIVEN_FOR_OTHERS)
             detector.thresholds = Thresholds()
         if before is None:
             return
-        if references is None or self._first < 2:
+        if calibrate_by_unflagged(detector, before.rates, self._flagged) < 2:
             self._said.append("The thresholds do not hold any more: calibrate the station again ('oddlens calibrate').")
-            return
-        calibrate_by_some(detector, references[: self._first], before.rates)
+        if before.kind == "split":
+            detector.state = Readiness("learning")
 
     def _renew(self, drawn: Sequence[Mark], before: Calibration | None) -> None:
         rate = None if before is None else before.rates.false_alarm_rate
@@ -413,11 +432,22 @@ class Lesson:
             )
         elif named:
             said.append(f"{counted(named, 'known defect names', 'known defects name')} others now.")
-        if remade and self._first >= 2:  # else something else was said of them
-            said.append("Scores are others, so the thresholds were made anew, by the references that made them before.")
+        if remade and self.detector.calibration() is not None:  # else something else was said of them
+            said.append("Scores are others, so the thresholds were made anew, by the references that were not flagged.")
         if gone:
             said.append(f"{counted(gone, 'image of a defective part', 'images of defective parts')} changed or went.")
         self._said[:0] = said
+
+
+def _moved(were: Thresholds, now: Thresholds) -> Iterator[str]:
+    """Which thresholds are others now, in words."""
+    for name, before, after in (
+        ("threshold", were.image, now.image),
+        ("review threshold", were.review, now.review),
+        ("pixel threshold", were.pixel, now.pixel),
+    ):
+        if before is not None and before != after:
+            yield f"The {name} was {before:.4g} and is {'none' if after is None else f'{after:.4g}'} now."
 
 
 def _teaches_nothing(reason: str) -> str:

@@ -24,7 +24,7 @@ from oddlens.teaching.calibrating import (
     observe_references,
     of_references,
 )
-from oddlens.teaching.references import accept_new, change_references
+from oddlens.teaching.references import accept_new, change_references, flagged_references
 from oddlens.teaching.report import Document, refuse_doubtful, rows_of
 
 On = Literal["references", "learning", "files"]
@@ -97,7 +97,8 @@ def with_other_references(
         accept: Names of doubtful images that are good; None: it is only asked what would be, and nothing is refused.
     """
     known = () if detector.references is None else detector.references.digests
-    said = change_references(detector, joining, leaving, read_feedback(station).joining)
+    flagged = flagged_references(detector, station) | (read_feedback(station).joining - set(known))
+    said = change_references(detector, joining, leaving, flagged)
     rows: list[Document] = []
     if joining and detector.references is not None and len(detector.references) > 1:
         vetting = vet(detector.observe(looks=False))

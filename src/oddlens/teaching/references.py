@@ -2,16 +2,56 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from oddlens.calibration import Accepted, Calibration, Rates, Readiness, Vetting
+from oddlens.detection import Thresholds
 from oddlens.detector import Detector
 from oddlens.detector.embedding import embeddings_of
 from oddlens.encoding import EncodedBatch, joined
 from oddlens.errors import OddlensWarning, UsageError, counted
 from oddlens.io.images import Picture
+from oddlens.station.feedback import read_feedback
+
+GIVEN_FOR_OTHERS = "The thresholds that were given by hand were for other scores, and went."
+
+
+def flagged_references(detector: Detector, station: str | os.PathLike[str]) -> frozenset[str]:
+    """The digests of the references that joined because they were flagged, which make no thresholds.
+
+    Where an earlier version of oddlens did not say it, the marks do: those that would join are the ones that have joined.
+    """
+    digests = () if detector.references is None else detector.references.digests
+    return (read_feedback(station).joining if detector.flagged is None else detector.flagged) & frozenset(digests)
+
+
+def calibrate_by_unflagged(detector: Detector, rates: Rates, flagged: Collection[str]) -> int:
+    """Thresholds by the references that were not flagged, each held against the others of these; all stay in the memory.
+
+    Args:
+        detector: It is changed, and knows the flagged ones from then on.
+        rates: See `rates_for`.
+        flagged: Digests of references.
+
+    Returns:
+        How many references made them; with fewer than two there are none.
+    """
+    references = detector.references
+    detector.flagged = frozenset(flagged)
+    if references is None:
+        return 0
+    others = without(references, flagged)
+    detector.accepted = Accepted.of((), detector.accepted, kept=references.sources)
+    if len(others) < 2:
+        detector.calibrate_by(Rates())
+    elif len(others) < len(references):
+        calibrate_by_some(detector, others, rates)
+    else:
+        detector.calibrate_by(rates_for(rates, len(others)))
+    return len(others)
 
 
 def calibrate_by_some(detector: Detector, references: EncodedBatch, rates: Rates) -> None:
@@ -64,7 +104,8 @@ def change_references(
     """Add and remove references by hand; what became of the thresholds, in words.
 
     Thresholds of the references are made anew: at the rates that somebody asked for, else at those that their number allows. Those
-    of other good images stay where references only join, which makes no score higher; where one goes they do not hold any more.
+    of other good images stay where references only join others, which makes no score higher; where one goes, or the first ones
+    come, they do not hold any more.
 
     Args:
         detector: It is changed.
@@ -95,7 +136,11 @@ def change_references(
             if 0 < added < len(joining):
                 copies = counted(len(joining) - added, "image is a copy", "images are copies")
                 said.append(f"{copies} of a reference, and left out: the same image counts once.")
-        said.append(_thresholds(detector, before, rates, bool(leaving), flagged))
+        stay = bool(known) and not leaving
+        if not known and detector.thresholds != Thresholds():
+            detector.thresholds = Thresholds()
+            said.append(GIVEN_FOR_OTHERS)
+        said.append(_thresholds(detector, before, rates, stay, flagged))
     return [each for each in said if each]
 
 
@@ -107,26 +152,24 @@ def accept_new(detector: Detector, vetting: Vetting, known: Collection[str]) -> 
 
 
 def _thresholds(
-    detector: Detector, before: Calibration | None, rates: Rates, removed: bool, flagged: Collection[str]
+    detector: Detector, before: Calibration | None, rates: Rates, stay: bool, flagged: Collection[str]
 ) -> str:
+    """What becomes of the thresholds, in words. stay: whether no score is higher than before."""
     references = detector.references
-    if before is not None and before.kind == "split" and not removed:
+    if before is not None and before.kind == "split" and stay:
+        detector.flagged = frozenset(flagged)
         detector.calibrate_by(before)
         return "The thresholds stay."
+    count = calibrate_by_unflagged(detector, rates, flagged)
     if references is None or len(references) < 2:
         return "There are too few references for thresholds."
-    others = without(references, flagged)
-    if len(others) < 2:
+    if count < 2:
         return "The thresholds do not hold any more: calibrate the station again."
-    if len(others) < len(references):
-        calibrate_by_some(detector, others, rates)
-    else:
-        detector.calibrate_by(rates_for(rates, len(others)))
     detector.state = Readiness("learning")
     if detector.scene is None:
         detector.scene = detector.scene_of()
-    said = f"The thresholds were made anew, by {len(others)} references, each against the others."
+    said = f"The thresholds were made anew, by {count} references, each against the others."
     asked = rates.false_alarm_rate
-    if asked is None or rates_for(rates, len(others)) == rates:
+    if asked is None or rates_for(rates, count) == rates:
         return said
     return f"{said} They are too few for the false-alarm rate of {asked:.6g} that was asked for: it is what their number allows."
