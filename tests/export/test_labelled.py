@@ -48,8 +48,8 @@ def detectors(data: Path) -> tuple[Detector, Detector]:
 
 
 def test_both_are_measured_and_verdicts_that_turn_are_counted(data: Path, detectors: tuple[Detector, Detector]) -> None:
-    records = labelled_records(data)
-    found = measure(*detectors, records)
+    records = labelled_records(data).records
+    found = measure(*detectors, labelled_records(data))
     assert (found.images, found.masks, found.left_out, found.failures) == (7, 2, 0, ())
     drawn = [record for record in records if record.mask is not None or not record.label]
     verdicts = []
@@ -81,6 +81,23 @@ def test_images_that_a_station_knows_are_left_out_and_broken_ones_are_said(
     assert "1.png" in found.failures[0]
     assert "5_mask.png" in found.failures[1]
     assert found.to_dict()["left_out"] == 1
+
+
+def test_a_mask_that_alone_would_say_what_an_image_shows_is_said_to_be_broken(
+    detectors: tuple[Detector, Detector], tmp_path: Path
+) -> None:
+    generator = np.random.default_rng(1)
+    for number in range(4):
+        for folder, values in (
+            ("images", generator.integers(0, 255, (40, 40, 3), dtype=np.uint8)),
+            ("masks", np.full((40, 40), 255 * (number % 2), np.uint8)),
+        ):
+            (tmp_path / "plate" / folder).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(values).save(tmp_path / "plate" / folder / f"{number}.png")
+    (tmp_path / "plate/masks/3.png").write_bytes(b"no mask")
+    found = measure(*detectors, labelled_records(tmp_path / "plate"))
+    assert (found.images, len(found.failures)) == (3, 1)
+    assert "3.png" in found.failures[0]
 
 
 def without(*names: str) -> Callable[[Path], None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypedDict
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oddlens.data import Record, check_shape, open_dataset, read_ignore, read_mask, resize_mask
+from oddlens.data.problem import Loss
 from oddlens.detection import Detection
 from oddlens.detector import Detector
 from oddlens.errors import DataError, ImageError, UsageError, printable
@@ -68,7 +69,15 @@ class Labelled:
         )
 
 
-def labelled_records(path: str | os.PathLike[str]) -> list[Record]:
+@dataclass(frozen=True)
+class LabelledRecords:
+    """The test images of a data set. unread: sentences on those that are none of them, as a file of theirs cannot be read."""
+
+    records: tuple[Record, ...]
+    unread: tuple[str, ...] = ()
+
+
+def labelled_records(path: str | os.PathLike[str]) -> LabelledRecords:
     """The test images of a data set of one object. Raises `UsageError` where it is none, or has not both good and bad ones."""
     dataset = open_dataset(os.fspath(path))
     records = [record for record in dataset.select(split="test") if record.label is not None]
@@ -82,16 +91,18 @@ def labelled_records(path: str | os.PathLike[str]) -> list[Record]:
         raise UsageError(
             f"{shown} has not both good and bad test images, which an AUROC needs: give a data set that has"
         )
-    return records
+    losses = {Loss(category, "test") for category in categories}
+    unread = tuple(problem.sentence for problem in dataset.problems if problem.loss in losses)
+    return LabelledRecords(tuple(records), unread)
 
 
 def measure(
-    one: Detector, other: Detector, records: Sequence[Record], report: Callable[[str], None] = lambda what: None
+    one: Detector, other: Detector, labelled: LabelledRecords, report: Callable[[str], None] = lambda what: None
 ) -> Labelled:
     """Score labelled images by both. Raises `UsageError` where not both good and bad ones are left."""
     known = _known(one)
     images, pixels = [(ImageAccumulator(), ImageAccumulator()), (PixelAccumulator(), PixelAccumulator())]
-    failures: list[str] = []
+    failures, records = list(labelled.unread), labelled.records
     labels: list[int] = []
     masks = left_out = flips = 0
     for number, record in enumerate(records):
