@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import urllib.request
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from oddlens.service.settings import ServeSettings
 from tests.browser.conftest import OpenPage
-from tests.browser.running import Running, files
-from tests.service.given import png
+from tests.browser.running import GOOD, Running, files, running
+from tests.service.given import make_station, png
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page, Route
@@ -48,18 +50,20 @@ def test_of_several_images_the_first_is_looked_at_and_the_page_says_so(served: R
     expect(page.locator("#image img")).to_have_attribute("alt", "one.png")
 
 
-def test_a_verdict_is_that_of_the_version_in_force(served: Running, open_page: OpenPage) -> None:
-    page = tried(served, open_page)
-    for threshold, verdict in ((5.0, "ok"), (0.001, "ng")):
-        request = urllib.request.Request(
-            f"{served.url}/api/stations/star",
-            json.dumps({"threshold": threshold, "review_threshold": None}).encode(),
-            {"Content-Type": "application/json"},
-            method="PATCH",
-        )
-        urllib.request.urlopen(request, timeout=30).close()
-        expect(page.locator("#about .tag")).to_have_attribute("data-verdict", verdict)
-        expect(page.locator("#about")).to_contain_text(f"NG above {threshold:g}")
+def test_a_verdict_is_that_of_the_version_in_force(open_page: OpenPage, tmp_path: Path) -> None:
+    station = make_station(tmp_path / "star", GOOD)
+    with running(ServeSettings(stations=(station,), home=tmp_path / "home")) as service:
+        page = tried(service, open_page)
+        for threshold, verdict in ((5.0, "ok"), (0.001, "ng")):
+            request = urllib.request.Request(
+                f"{service.url}/api/stations/star",
+                json.dumps({"threshold": threshold, "review_threshold": None}).encode(),
+                {"Content-Type": "application/json"},
+                method="PATCH",
+            )
+            urllib.request.urlopen(request, timeout=30).close()
+            expect(page.locator("#about .tag")).to_have_attribute("data-verdict", verdict)
+            expect(page.locator("#about")).to_contain_text(f"NG above {threshold:g}")
 
 
 def test_a_file_that_is_no_image_has_an_error_and_no_verdict(served: Running, open_page: OpenPage) -> None:
