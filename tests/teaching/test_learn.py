@@ -103,9 +103,9 @@ def test_a_sample_of_the_line_that_a_lesson_takes_the_worth_of_is_said(line: Lin
     for each in line.open().observe(line.images[5:8]).images:
         sample_of(line.open(), line.folder).add(each)
     line.mark(1, "bad")
-    assert not [each for each in learn(line.folder, device="cpu").sentences if "--from-learning" in each]
+    assert not [each for each in learn(line.folder, device="cpu").sentences if "begins again" in each]
     line.mark(0, "good")
-    (said,) = [each for each in learn(line.folder, device="cpu").sentences if "--from-learning" in each]
+    (said,) = [each for each in learn(line.folder, device="cpu").sentences if "begins again" in each]
     assert said.startswith("3 images of its line were kept with scores of before")
     assert len(sample_of(line.open(), line.folder)) == 0
     rollback(line.folder, 2)

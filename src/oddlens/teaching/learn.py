@@ -224,7 +224,7 @@ class Lesson:
         if sampled > (left := len(sample_of(self.detector, self._folder))) and not renews:
             were = counted(sampled - left, "image of its line was", "images of its line were")
             self._said.append(
-                f"{were} kept with scores of before: the sample for --from-learning begins again with this version, and a rollback "
+                f"{were} kept with scores of before: the sample of its line begins again with this version, and a rollback "
                 "goes back to it."
             )
         self.is_new = True
