@@ -254,6 +254,20 @@ def test_a_contact_sheet_overwrites_nothing_but_a_contact_sheet(
 
 
 class TestLearning:
+    def test_a_station_on_which_nothing_is_calibrated_learns_of_its_line(
+        self, tmp_path: Path, open_clip_folder: Path, towers: object
+    ) -> None:
+        folder = tmp_path / "bare"
+        oddlens.load("winclip", open_clip_folder, device="cpu").save(folder)
+        line = write_pictures(tmp_path / "line", 20, seed=5)
+        done = run("detect", *line, "--station", folder, "--device", "cpu")
+        assert done.code == 0
+        assert "20 of 60 images so far" in done.err
+        assert calibrate(folder, "--from-learning", "--accept", "all").code == 0
+        calibration = read_station(folder).calibration
+        assert isinstance(calibration, Calibration)
+        assert len(calibration) == 20
+
     def test_a_station_learns_on_its_line_and_is_ready_then(self, station: Path, tmp_path: Path) -> None:
         write_pictures(tmp_path / "line", 24, seed=77)
         nothing = calibrate(station, "--from-learning")

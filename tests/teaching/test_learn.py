@@ -336,6 +336,25 @@ def test_a_memory_of_defects_needs_good_examples(tmp_path: Path, open_clip_folde
     assert np.isfinite([each.score for each in oddlens.open_station(tmp_path / "bare").detect(image)]).all()
 
 
+def test_the_first_good_example_makes_other_scores_that_the_thresholds_were_not_made_for(
+    tmp_path: Path, open_clip_folder: Path
+) -> None:
+    image, *others = write_pictures(tmp_path / "parts", 11)
+    detector = oddlens.load(model=open_clip_folder, device="cpu")
+    detector.calibrate(others, 0.2)
+    detector.save(tmp_path / "bare")
+    before = read_station(tmp_path / "bare").thresholds_in_force.image
+    mark = Mark(
+        time=utc_now(), image=str(image), sha256=read_image(image).digest(), said="good", verdict="ng", score=0.5
+    )  # fmt: skip
+    add_feedback(tmp_path / "bare", [mark])
+    said = learn(tmp_path / "bare", device="cpu").sentences
+    assert "The thresholds stay." not in said[0]
+    assert "The thresholds do not hold any more: calibrate the station again ('oddlens calibrate')." in said
+    assert f"The threshold was {before:.4g} and is none now." in said
+    assert read_station(tmp_path / "bare").thresholds_in_force.image is None
+
+
 @pytest.mark.parametrize("marked", [True, False])
 def test_a_method_without_good_examples_says_what_it_is_not_taught_and_what_to_do(
     marked: bool, tmp_path: Path, open_clip_folder: Path

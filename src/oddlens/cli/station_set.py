@@ -56,7 +56,11 @@ class ChangeOptions:
     ] = None
     object_name: Annotated[
         str | None,
-        typer.Option("--object", metavar="NAME", help="What is on the images. The station must be calibrated again."),
+        typer.Option(
+            "--object",
+            metavar="NAME",
+            help="What is on the images. Where scores depend on it, calibrate again.",
+        ),
     ] = None
     roi: RoiFile = None
     defects: Annotated[

@@ -178,11 +178,17 @@ class LineSink(Sink):
 def sinks_of(
     detector: Detector, station: str | os.PathLike[str], object_name: str
 ) -> tuple[LearningSink | None, LineSink | None]:
-    """What watches the line of a station: the sample it learns from, while it learns; its scores, where they are calibrated."""
+    """What watches the line of a station: the sample it learns from, while it learns or nothing is calibrated; its scores, where
+    they are calibrated.
+    """
     calibration = detector.calibration(object_name)
     references = () if detector.references is None else detector.references.digests
     watch = None if calibration is None else LineSink(calibration, detector.scene, station, references)
-    if detector.state is None or detector.state.stage != "learning" or detector.scene is None:
+    if calibration is None and detector.state is None and detector.recipe.is_independent:  # nothing was ever calibrated
+        detector.scene = detector.scene or Scene.of(
+            None, None
+        )  # images get embeddings; it says of none that it is unlike
+    elif detector.state is None or detector.state.stage != "learning" or detector.scene is None:
         return None, watch
     sample = LearningSample(station, scored_by(detector.identity, object_name))
     return LearningSink(sample, calibration, detector.scene, references), watch

@@ -35,6 +35,8 @@ def asked_otherwise(
 ) -> Changed:
     """Another object or region of interest: all scores are others, and the calibration of other good images is worth nothing.
 
+    Another object is only a name where the method does not ask for it: then nothing else changes.
+
     Args:
         folder: The station, for what people said of it.
         detector: It, opened; it is changed.
@@ -53,6 +55,10 @@ def asked_otherwise(
         if object_name is not None and object_name != detector.object_name:
             said.append(f"object {object_name} (was {detector.object_name})")
             detector.object_name = object_name
+            if roi in (None, detector.roi) and not detector.card.needs.object_name:  # it is only a name
+                if kept is not None:
+                    detector.calibrate_by(replace(kept, object_name=object_name))
+                return Changed(detector.to_state(), said, None)
         if roi is not None and roi != detector.roi:
             said.append("another region of interest")
             detector.roi = roi
@@ -62,17 +68,16 @@ def asked_otherwise(
         if said:
             said += _thresholds_without_flagged(folder, detector, rates_of(state))
     changed = detector.to_state()
-    if split and not isinstance(changed.calibration, Calibration):
+    if split and said:
         said.append("without the calibration, which was made for other scores")
         references = () if changed.references is None else changed.references.sources
         changed = replace(
             changed, accepted=Accepted.of((), changed.accepted, kept=references), state=Readiness("learning")
         )
-        now = (
-            "the thresholds are those of its references"
-            if changed.leave_one_out is not None
-            else "it has no thresholds"
-        )
+        has_own = changed.leave_one_out is not None or isinstance(changed.calibration, Calibration)
+        now = "the thresholds are those of its references" if has_own else "it has no thresholds"
+        if (given := changed.thresholds.image) is not None:
+            now = f"NG above {given:.4g} stays, which was given by hand for the scores of before"
         remark = (
             f"until the station is calibrated again, {now}: give 'oddlens calibrate' other good images (--good), or let it learn "
             "on its line first (--from-learning)"
