@@ -164,6 +164,25 @@ def test_a_rate_that_nobody_chose_is_not_asked_for(served: Running, open_page: O
     assert rates == [{"review_rate": 0.1}, {"review_rate": 0.1, "false_alarm_rate": 0.2}]
 
 
+def test_a_threshold_that_was_not_moved_keeps_its_promise(served: Running, open_page: OpenPage) -> None:
+    star = served.service.stations["star"]
+    page = open_page(served.url + "/s/star/thresholds")
+    page.context.request.patch(f"{served.url}/api/stations/star", data={"review_rate": 0})
+    calibrated = star.loaded().thresholds
+    page.reload()
+    expect(page.locator("#promise")).to_have_text(str(calibrated.promise))
+    page.fill("#review", "0.03")
+    page.click("#save")
+    expect(page.locator(".toast")).to_contain_text("Saved")
+    expect(page.locator("#save")).to_be_disabled()
+    assert star.loaded().thresholds == replace(calibrated, review=0.03)
+    expect(page.locator("#promise")).to_have_text(str(calibrated.promise))
+    page.fill("#review", "")
+    page.click("#save")
+    expect(page.locator("#audit tr").first).to_contain_text("review threshold none")
+    assert star.loaded().thresholds == calibrated
+
+
 def test_the_log_lists_what_was_done_here_and_elsewhere_each_once(served: Running, open_page: OpenPage) -> None:
     folder = served.service.stations["star"].folder
     (made, *_) = versions(folder)

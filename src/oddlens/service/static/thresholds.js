@@ -206,6 +206,7 @@ async function save(button, change) {
       await load(); // what is in force, whoever set it
     }
   });
+  words(); // which buttons there is something for
 }
 
 for (const name of ["image", "review"]) {
@@ -227,7 +228,8 @@ canvas.addEventListener("pointerdown", (event) => {
 });
 canvas.addEventListener("pointermove", (event) => dragged && move(dragged, valueAt(event)));
 for (const kind of ["pointerup", "pointercancel"]) canvas.addEventListener(kind, () => { dragged = null; });
-submitted($("#form"), () => save($("#save"), { threshold: now.image, review_threshold: now.review }));
+// What was not moved is not sent: a calibrated threshold would become one that was given by hand, which promises less.
+submitted($("#form"), () => save($("#save"), Object.fromEntries(moved().map((name) => [name === "image" ? "threshold" : "review_threshold", now[name]]))));
 $("#reset").addEventListener("click", () => {
   now = { ...saved };
   fields();
