@@ -99,3 +99,13 @@ def test_a_mark_of_another_window_is_shown_where_nothing_is_written(served: Runn
     one.click("[data-judged=unsure]")
     expect(other.locator("#tiles .said")).to_have_text("unsure")
     expect(other.locator("[name=comment]")).to_have_value("mine")
+
+
+def test_a_defect_that_another_window_names_is_counted_in_the_history(served: Running, open_page: OpenPage) -> None:
+    (found,) = served.inspect("star", [("named.png", png(801, True))])
+    page = open_page(served.url + "/s/star/history")
+    expect(page.locator("#defects tr").first).to_be_visible()
+    page.context.request.post(
+        f"{served.url}/api/results/{found['id']}/feedback", data={"said": "bad", "defect": "torn corner"}
+    )
+    expect(page.locator("#defects")).to_contain_text("torn corner")

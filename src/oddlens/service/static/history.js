@@ -144,5 +144,6 @@ function drawHours() {
 $("#range").addEventListener("change", () => doing(null, load));
 redrawn($("#trend"), drawTrend);
 redrawn($("#hours"), drawHours);
-watchStation({ result: soon(load, 2000), reset: load });
+const again = soon(load, 2000);
+watchStation({ result: again, feedback: again, reset: load });
 doing(null, load);
