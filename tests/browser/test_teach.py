@@ -97,3 +97,20 @@ def test_a_picture_is_tried_against_the_station_and_by_words_alone(served: Runni
     page.fill("[name=object_name]", "knitted wool")
     expect(page.locator("#about b")).not_to_have_text(score)
     assert not served.service.history.latest(HOSTILE), "nothing is kept"
+
+
+def test_what_was_given_by_hand_is_said_to_stay_where_the_station_is_calibrated(
+    served: Running, open_page: OpenPage
+) -> None:
+    page = teach_page(served, open_page)
+    address = f"{served.url}/api/stations/{quote(HOSTILE, safe='')}"
+    page.context.request.patch(address, data={"threshold": 0.3111})
+    said = page.locator("#calibrated")
+    expect(said).to_contain_text("In force: NG above 0.3111")
+    expect(said).to_contain_text("What was given by hand stays; 'oddlens station set' changes it.")
+    expect(said).to_contain_text("By these images alone: NG above")
+    page.click("#calibrate button[type=submit]")
+    expect(page.locator(".toast")).to_contain_text("What was given by hand stays")
+    page.context.request.patch(address, data={"review_rate": 0})
+    expect(said).to_contain_text("for 12 % NG")
+    expect(said).not_to_contain_text("by hand")

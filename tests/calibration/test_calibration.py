@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oddlens.calibration import Calibration, Kind, Rates, calibrate_on, chosen, usual_rate
+from oddlens.calibration import Calibration, Kind, Rates, calibrate_on, chosen, given_beside, usual_rate
 from oddlens.calibration.conformal import declared_bound, moved_bound
 from oddlens.calibration.exchangeability import Exchangeability
 from oddlens.detection import Thresholds
@@ -181,6 +181,11 @@ class TestMovedByHand:
         assert both.promise == found.promise_at(0.5)
         assert chosen(Thresholds(review=0.1, source="given"), found).review == 0.1
         assert chosen(Thresholds(0.5), None) == Thresholds(0.5)
+        assert given_beside(found, found.thresholds) == []
+        (stays, alone) = given_beside(found, image)
+        assert stays.startswith("In force: NG above 0.5")
+        assert "What was given by hand stays; 'oddlens station set' changes it. The threshold was moved" in stays
+        assert alone == f"By these images alone: {found.statement}"
 
 
 class TestDefects:

@@ -1,7 +1,7 @@
 """What good images say of those to come: thresholds, what they promise, and whether the images may stand for others. No torch."""
 
 from oddlens.calibration.calibrate import calibrate_on, calibrate_on_observed
-from oddlens.calibration.calibration import Calibration, DetectionRate, chosen
+from oddlens.calibration.calibration import Calibration, DetectionRate, chosen, given_beside
 from oddlens.calibration.drift import Alarm, DriftMonitor
 from oddlens.calibration.exchangeability import LEAST_KNOWN, Exchangeability, compare, compare_observed
 from oddlens.calibration.observation import (
@@ -44,6 +44,7 @@ __all__ = [
     "chosen",
     "compare",
     "compare_observed",
+    "given_beside",
     "in_words",
     "is_given",
     "look_at",

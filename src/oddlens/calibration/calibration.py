@@ -405,5 +405,14 @@ def chosen(given: Thresholds, calibration: Calibration | None) -> Thresholds:
     return _moved(replace(given, pixel=calibrated.pixel, source=source), given.image, calibration)
 
 
+def given_beside(calibration: Calibration, in_force: Thresholds) -> list[str]:
+    """What is said where thresholds in force were given by hand and not by a calibration; empty where none was."""
+    if calibration.thresholds.image == in_force.image and calibration.thresholds.review == in_force.review:
+        return []
+    stays = "What was given by hand stays; 'oddlens station set' changes it."
+    promised = f" {in_force.promise}" if in_force.promise else ""
+    return [f"In force: {in_force.in_words()}. {stays}{promised}", f"By these images alone: {calibration.statement}"]
+
+
 def _moved(thresholds: Thresholds, image: float, calibration: Calibration) -> Thresholds:
     return replace(thresholds, promise=calibration.promise_at(image))

@@ -146,17 +146,15 @@ def _print(
     earlier: Earlier | None,
     rate: DetectionRate | None,
 ) -> None:
+    from oddlens.calibration import given_beside
+
     print()
     _print_histogram(seen.scores, in_force)
     print()
     if earlier is not None:
         print(earlier.sentence)
-    by_hand = calibration.thresholds.image != in_force.image or calibration.thresholds.review != in_force.review
-    if by_hand:
-        print(
-            f"In force: {in_force.in_words()}. What was given by hand stays; 'oddlens station set' changes it. {in_force.promise}"
-        )
-    print(f"{'By these images alone: ' if by_hand else ''}{calibration.statement}")
+    for sentence in given_beside(calibration, in_force) or [calibration.statement]:
+        print(sentence)
     if rate is not None:
         print(_found_sentence(rate))
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from oddlens.calibration import Vetting, chosen, vet
+from oddlens.calibration import Vetting, chosen, given_beside, vet
 from oddlens.calibration.conformal import declared_bound, moved_bound
 from oddlens.detection import Verdict
 from oddlens.detector import Detector
@@ -95,6 +95,7 @@ def calibration_document(detector: Detector, station: str | os.PathLike[str]) ->
         "review_threshold": thresholds.review,
         "promise": thresholds.promise,
         "statement": None if calibration is None else calibration.statement,
+        "by_hand": [] if calibration is None else given_beside(calibration, thresholds),
         "bounds": [moved_bound(count, rank) for rank in ranks],
         "declared": [declared_bound(count, rank) for rank in ranks],
         "bad": [] if defects is None else sorted(each.score for each in defects.known),

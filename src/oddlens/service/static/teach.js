@@ -59,8 +59,10 @@ function reference(each) {
 function calibrated(known, current) {
   if (!known?.count) return "Not calibrated yet: no threshold promises anything.";
   const kind = known.kind === "leave-one-out" ? "each good image against the others" : "other good images";
+  const made = `On ${counted(known.count, "image")} (${kind})`;
+  if (known.by_hand.length) return [`${made}.`, ...known.by_hand].join(" ");
   const review = current.thresholds.review == null ? "none" : percentUp(known.review_rate);
-  return `On ${counted(known.count, "image")} (${kind}), for ${percentUp(known.false_alarm_rate)} NG and ${review} to review among good parts. ${current.thresholds.promise ?? ""}`;
+  return `${made}, for ${percentUp(known.false_alarm_rate)} NG and ${review} to review among good parts. ${current.thresholds.promise ?? ""}`;
 }
 
 /** An action that makes a new version; everything is read again afterwards. */
@@ -108,7 +110,7 @@ submitted($("#calibrate"), async (event) => {
   const made = await doing(event.submitter, () => vetted($("#calibration-vetting"), files, (some, accepted) =>
     post(asSeen(station, "/calibration"), images(some, { on, false_alarm_rate, review_rate, who: who() }, accepted))));
   if (!made) return;
-  toast([...made.sentences, made.promise ?? "Calibrated."].join(" "));
+  toast([...made.sentences, ...(made.by_hand.length ? made.by_hand : [made.promise ?? "Calibrated."])].join(" "));
   await doing(null, load);
 });
 submitted($("#names"), (event) => {
