@@ -13,7 +13,7 @@ import pytest
 
 from oddlens.calibration import Look, Observation
 from oddlens.provenance import Identity, ModelIdentity
-from oddlens.station.learning import FOLDER, LearningSample, scored_by
+from oddlens.station.learning import FOLDER, SAMPLES, LearningSample, kept_count, scored_by
 
 
 def image(number: int) -> Observation:
@@ -83,6 +83,32 @@ def test_what_was_scored_by_something_else_is_no_part_of_it(tmp_path: Path) -> N
         "line/1.png",
         "line/2.png",
     }  # a station that is rolled back has its sample again
+
+
+def test_an_image_scored_anew_lies_beside_what_was_scored_before(tmp_path: Path) -> None:
+    kept(tmp_path, range(3))
+    other = LearningSample(tmp_path, "another recipe", 5)
+    for number in range(3):
+        other.add(replace(image(number), score=9.0))
+    assert [each.score for each in LearningSample(tmp_path, "another recipe").read()] == [9.0] * 3
+    assert {each.score for each in LearningSample(tmp_path, "made by me").read()} == {n / 7 for n in range(3)}
+    assert kept_count(tmp_path) == 3
+
+
+def test_only_the_last_samples_are_kept(tmp_path: Path) -> None:
+    for number in range(SAMPLES + 2):
+        LearningSample(tmp_path, f"recipe {number:09}").add(image(0))
+    assert [len(LearningSample(tmp_path, f"recipe {number:09}")) for number in range(SAMPLES + 2)] == [
+        0, 0, *[1] * SAMPLES
+    ]  # fmt: skip
+
+
+def test_files_of_earlier_versions_are_part_of_it(tmp_path: Path) -> None:
+    kept(tmp_path, range(3))
+    for path in (tmp_path / FOLDER).iterdir():
+        path.rename(path.with_name(f"{path.name[:64]}.safetensors"))
+    assert len(kept(tmp_path, [*range(3), *range(10, 40)])) == 5
+    assert len(list((tmp_path / FOLDER).iterdir())) == 5
 
 
 @pytest.mark.parametrize("damage", [b"", b"torn", b"\x00" * 200])

@@ -1,8 +1,10 @@
 """What a station that is learning keeps of its line: a random sample of all images that it saw.
 
-    STATION/learning/<SHA-256 of the pixels>.safetensors      an image: score, embedding, a small picture
+    STATION/learning/<SHA-256 of the pixels>.<what scored it>.safetensors      an image: score, embedding, a small picture
 
-What was scored by something else stays where it is, for a version that is rolled back to; the same image scored anew replaces it.
+What was scored by something else stays where it is, for a version that is rolled back to, and the same image scored anew lies
+beside it; of the samples only the last few are kept. Files of earlier versions of oddlens do not name what scored them: they say
+it inside.
 
 Those images are kept whose pixels have the lowest hash: so whatever comes, in whatever order, in one run or in many, also in one
 that is continued, each image that was seen is as likely to be in the sample as any other.
@@ -40,6 +42,12 @@ LEAST = 20
 
 LEAST_COMPARED = 20
 """Of fewer images of the line nothing is said: the tests would find great differences only."""
+
+SAMPLES = 4
+"""Samples that are kept, each scored by something else: the last ones that began or grew. One takes a few megabytes."""
+
+_DIGITS = 64
+"""Of the SHA-256 with which the name of a file begins."""
 
 _KEY = "observation"
 
@@ -89,29 +97,30 @@ class LearningSample:
         self._folder = self.station / FOLDER
         self._scored_by = scored_by
         self._size = size
-        self._known: dict[str, str] | None = None  # the digests in the sample -> their ranks
+        self._known: dict[str, Path] | None = None  # the digests in the sample -> their files
 
     def __len__(self) -> int:
         """How many images it has."""
-        return len(self._ranks())
+        return len(self._files())
 
     def wants(self, digest: str) -> bool:
         """Whether an image would be kept now. digest: of its pixels."""
-        known = self._ranks()
-        return digest not in known and (len(known) < self._size or _rank(digest) < max(known.values()))
+        known = self._files()
+        return digest not in known and (len(known) < self._size or _rank(digest) < max(map(_rank, known)))
 
     def add(self, image: Observation) -> None:
         """Keep an image, in another one's place where the sample is full. Raises `OddlensError` where the disk takes no more."""
-        known = self._ranks()
+        known = self._files()
         if image.look is None or not self.wants(image.digest):
             return
-        write_bytes(self._path(image.digest), _packed(image, self._scored_by))
-        known[image.digest] = _rank(image.digest)
+        path = self._folder / f"{image.digest}.{self._scored_by[:16]}.safetensors"
+        write_bytes(path, _packed(image, self._scored_by))
+        if not known:
+            _keep_last(self.station)
+        known[image.digest] = path
         while len(known) > self._size:
-            last = max(known, key=lambda digest: known[digest])
-            del known[last]
             with suppress(OSError):
-                self._path(last).unlink()
+                known.pop(max(known, key=_rank)).unlink()
 
     def read(self) -> Observations:
         """The images, in the order in which they came."""
@@ -119,24 +128,33 @@ class LearningSample:
         found.sort(key=lambda each: each[0])
         return Observations("split", tuple(image for _, image in found))
 
-    def _ranks(self) -> dict[str, str]:
+    def _files(self) -> dict[str, Path]:
         if self._known is None or (self._known and not is_dir(self._folder)):  # it was deleted: the sample begins again
             # threads may ask at once: it is whole as soon as it is there
             files = (path for path in _files(self.station) if _unpacked(path, self._scored_by) is not None)
-            self._known = {path.stem: _rank(path.stem) for path in files}
+            self._known = {path.name[:_DIGITS]: path for path in files}
         return self._known
-
-    def _path(self, digest: str) -> Path:
-        return self._folder / f"{digest}.safetensors"
 
 
 def kept_count(station: Path) -> int:
     """How many images are kept of a station's line, whatever scored them."""
-    return len(_files(station))
+    return len({path.name[:_DIGITS] for path in _files(station)})
 
 
 def _files(station: Path) -> list[Path]:
-    return [path for path in matching(station / FOLDER, "*.safetensors") if len(path.stem) == 64]
+    found = matching(station / FOLDER, "*.safetensors")
+    return [path for path in found if len(path.name.partition(".")[0]) == _DIGITS]
+
+
+def _keep_last(station: Path) -> None:
+    """Delete the samples that are the oldest, where there are more than `SAMPLES`."""
+    samples: dict[str, list[Path]] = {}
+    for path in _files(station):
+        samples.setdefault(path.name[_DIGITS:], []).append(path)
+    with suppress(OSError):
+        last = sorted(samples.values(), key=lambda files: max(path.stat().st_mtime_ns for path in files))
+        for path in (path for files in last[:-SAMPLES] for path in files):
+            path.unlink()
 
 
 def _rank(digest: str) -> str:
@@ -181,7 +199,7 @@ def _unpacked(path: Path, scored_by: str) -> tuple[float, Observation] | None:
         return None
     return document["time"], Observation(
         source=document["source"],
-        digest=path.stem,
+        digest=path.name[:_DIGITS],
         size=(document["size"][0], document["size"][1]),
         score=float(document["score"]),
         peak=float(document["peak"]),
