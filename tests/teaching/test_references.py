@@ -9,6 +9,7 @@ import pytest
 
 import oddlens
 from oddlens.calibration import Accepted, Rates, Readiness
+from oddlens.detection import Thresholds
 from oddlens.errors import UsageError
 from oddlens.io.images import Picture
 from oddlens.teaching.references import change_references, remove_references
@@ -119,3 +120,19 @@ def test_what_cannot_go_is_refused(detector: oddlens.Detector) -> None:
     assert len(digests(detector)) == 4
     two = change_references(detector, leaving=digests(detector)[:3])
     assert two == ["3 references removed.", "There are too few references for thresholds."]
+
+
+def test_the_first_ones_make_other_scores_that_no_threshold_was_made_for() -> None:
+    detector = oddlens.load("winclip", runtime="onnx")
+    detector.calibrate(pictures(*range(10, 20)), 0.2)
+    detector.set_thresholds(image=0.3)
+    assert change_references(detector, pictures(4)) == [
+        "1 reference added.",
+        "The thresholds that were given by hand were for other scores, and went.",
+        "There are too few references for thresholds.",
+    ]
+    assert (detector.thresholds, detector.calibration()) == (Thresholds(), None)
+    change_references(detector, pictures(5, 6))
+    calibration = detector.calibration()
+    assert calibration is not None
+    assert (calibration.kind, len(calibration)) == ("leave-one-out", 3)
