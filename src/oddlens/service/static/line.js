@@ -1,8 +1,9 @@
 // The line: the newest image large, its verdict as a lamp, the last ten, and how today went.
 
 import { briefly, get, ofStation, patch, images, post, query } from "./api.js";
-import { $, banner, brief, clock, counted, countsIn, data, doing, el, fileName, kindOf, number, percent, shape, showImage, showWords, soon, svg, tile, toast, WORDS } from "./dom.js";
+import { $, banner, brief, clock, counted, countsIn, data, doing, el, fileName, kindOf, number, percent, shape, showImage, showWords, soon, tile, toast, WORDS } from "./dom.js";
 import { dropped, fileField } from "./drop.js";
+import { gauge } from "./gauge.js";
 import { key } from "./keys.js";
 import { watchStation } from "./status.js";
 
@@ -45,18 +46,6 @@ function about(item) {
 
 const limits = ({ image, review } = {}) =>
   [review != null && `REVIEW above ${brief(review)}`, image != null && `NG above ${brief(image)}`].filter(Boolean).join(", ");
-
-/** Where the score lies between OK and NG, as a bar of three zones with a mark. */
-function gauge({ score, thresholds: { image, review } }) {
-  const low = Math.min(0, score);
-  const high = Math.max(score, image + (image - low) * 0.6);
-  const at = (value) => (100 * (value - low)) / (high - low || 1);
-  const zone = (from, to, colour) => svg("rect", { x: at(from), y: 6, width: Math.max(0, at(to) - at(from)), height: 5, fill: `var(--${colour})` });
-  const mark = Math.min(99, Math.max(1, at(score)));
-  return svg("svg", { class: "gauge", viewBox: "0 0 100 16", preserveAspectRatio: "none", "aria-hidden": "true" },
-    zone(low, review ?? image, "ok"), zone(review ?? image, image, "review"), zone(image, high, "ng"),
-    svg("rect", { x: mark - 0.6, y: 1, width: 1.2, height: 15, fill: "currentColor" }));
-}
 
 function showStage(item) {
   const stage = $("#stage");
