@@ -14,8 +14,8 @@ from starlette.testclient import TestClient
 
 import oddlens
 from oddlens.errors import UsageError
+from oddlens.inference.event_hub import EventHub
 from oddlens.service.app import create_app
-from oddlens.service.events import EventHub
 from oddlens.service.settings import Limits, ServeSettings
 from tests.service.conftest import service_of
 from tests.service.given import png

@@ -17,8 +17,8 @@ from oddlens.errors import DiskError, OddlensError, UsageError
 from oddlens.history.filters import Filter
 from oddlens.history.history import History
 from oddlens.history.records import HistoryError
+from oddlens.inference.event_hub import EventHub
 from oddlens.inference.live_station import StationError
-from oddlens.service.events import EventHub
 from oddlens.service.inspector import BusyError, Inspector, LateError, PausedError, StoppedError
 from oddlens.service.settings import Limits
 from oddlens.service.stations import Station

@@ -28,11 +28,11 @@ from oddlens.history.history import History
 from oddlens.history.pictures import digest_of
 from oddlens.history.records import HistoryError, Inspection, NewInspection, Origin
 from oddlens.inference.audit import is_drawn
+from oddlens.inference.event_hub import EventHub
 from oddlens.inference.live_station import Loaded
 from oddlens.io.images import Picture
 from oddlens.io.loader import ahead_count, thread_count
 from oddlens.io.uploads import Upload, read_upload
-from oddlens.service.events import EventHub
 from oddlens.service.metrics import Metrics
 from oddlens.service.settings import Limits
 from oddlens.service.stations import Station

@@ -14,7 +14,7 @@ from oddlens.errors import OddlensError
 from oddlens.history.history import History
 from oddlens.history.records import AuditEntry
 from oddlens.history.retention import Keeper
-from oddlens.service.events import EventHub
+from oddlens.inference.event_hub import EventHub
 from oddlens.service.inspector import Inspector
 from oddlens.service.security import Door
 from oddlens.service.settings import ServeSettings

@@ -16,11 +16,11 @@ from oddlens.history.filters import Filter
 from oddlens.history.history import History
 from oddlens.history.records import HistoryError, Inspection
 from oddlens.inference.cameras import Camera
+from oddlens.inference.event_hub import EventHub
 from oddlens.inference.live_station import StationError
 from oddlens.inference.outlets import Outlets, event_of
 from oddlens.inference.watch import Mover, WatchedFile, WatchedFolder, check_watchable, memory_in
 from oddlens.io.addresses import shown_address
-from oddlens.service.events import EventHub
 from oddlens.service.inspector import Inspector, StoppedError
 from oddlens.service.settings import ServeSettings
 from oddlens.service.stations import Station, Stations

@@ -9,7 +9,7 @@ from contextlib import aclosing
 from threading import Thread
 from typing import Any, cast
 
-from oddlens.service.events import EventHub
+from oddlens.inference.event_hub import EventHub
 
 
 def listen(hub: EventHub, last: int | None = None, station: str | None = None) -> AsyncGenerator[str]:
