@@ -82,6 +82,9 @@ def test_calibration_names_and_an_earlier_version(served: Running, open_page: Op
     expect(page.locator("#versions tr").first).to_contain_text("dark spot")
     assert served.service.stations[HOSTILE].loaded().detector.defects is not None
     page.click(f"#versions tr:has(td:text-is('{first}')) button")
+    expect(page.locator("#back [role=alert]")).to_have_text(f"Put version {first} in force again?")
+    expect(page.locator("#back")).to_contain_text("of the last images")
+    page.click("#back button:has-text('Go on')")
     expect(page.locator(".toast")).to_contain_text("is in force")
     expect(page.locator("#calibrated")).not_to_contain_text("for 20 % NG")
 

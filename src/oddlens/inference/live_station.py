@@ -199,13 +199,14 @@ class LiveStation:
             "caution": detector.caution or None,
         }
 
-    def opened(self) -> Detector:
-        """The version in force once more, to be changed. Raises `StationError` where it cannot be opened."""
+    def opened(self, version: int | None = None) -> Detector:
+        """The version in force once more, to be changed, or an earlier one. Raises `StationError` where it cannot be opened."""
         loaded = self.loaded()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", OddlensWarning)
-            detector = open_station(self.folder, runtime=self._runtime)
-        detector.take_fit(loaded.detector)
+            detector = open_station(self.folder, runtime=self._runtime, version=version)
+        if version is None:
+            detector.take_fit(loaded.detector)
         return detector
 
     def see(self, loaded: Loaded, detection: Detection, picture: Picture | None) -> bool:

@@ -14,7 +14,7 @@ from oddlens.detector import Detector
 from oddlens.errors import UsageError, check_name
 from oddlens.io.uploads import Upload, pictures_of, read_upload
 from oddlens.service.stations import Station
-from oddlens.station import locked, read_station, write_station
+from oddlens.station import locked, read_station, rollback, write_station
 from oddlens.station.changes import Wanted, changed, differences
 from oddlens.teaching.changing import asked_otherwise
 from oddlens.teaching.learn import Lesson
@@ -131,6 +131,17 @@ def learn(
     learned = lesson.learned
     names = {each: [Path(path).name for path in getattr(learned, each)] for each in ("joined", "left", "defects")}
     return learned.to_dict() | names | {"turned": found}
+
+
+def go_back(
+    service: Service, station: Station, version: int, who: str | None = None, dry_run: bool = False
+) -> Document:
+    """Put an earlier version in force again; or say what that would change, which nobody knows of a damaged station."""
+    if dry_run:
+        return {"turned": [] if station.problem else _turned(service, station, station.opened(version))}
+    with service.changing(station, who, f"version {version} again"):
+        rollback(station.folder, version)
+    return service.describe(station)
 
 
 def _turned(service: Service, station: Station, new: Detector) -> list[Document]:

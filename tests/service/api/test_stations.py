@@ -181,16 +181,22 @@ class TestThresholds:
 
 def test_an_earlier_version_comes_back(client: TestClient, station: Path) -> None:
     before = client.get(STATION).json()
+    ok(client.patch(STATION, json={"threshold": 1e-6}))
+    ok(client.post(f"{STATION}/inspect?name=part.png", content=png(60), headers={"content-type": "image/png"}))
+    look = ok(client.post(f"{STATION}/rollback", params={"dry_run": True}, json={"version": 1}))
+    assert [(each["now"], each["then"]) for each in look["turned"]] == [("ng", "ok")]
+    assert client.get(STATION).json()["version"] == 2
     ok(client.patch(STATION, json={"threshold": 0.5}))
     after = ok(client.post(f"{STATION}/rollback", json={"version": 1, "who": "Ada"}))
-    assert after["version"] == 3
+    assert after["version"] == 4
     assert after["thresholds"] == before["thresholds"]
     for none in (9, 0, 10**400, True):
         found = client.post(f"{STATION}/rollback", json={"version": none})
         assert (found.status_code, len(found.json()["error"]) < 250) == (422, True)
     (station / "station.json").write_text("{")
     assert "damaged" in client.get(STATION).json()["problem"]
-    mended = ok(client.post(f"{STATION}/rollback", json={"version": 2}))
+    assert ok(client.post(f"{STATION}/rollback", params={"dry_run": True}, json={"version": 3})) == {"turned": []}
+    mended = ok(client.post(f"{STATION}/rollback", json={"version": 3}))
     assert mended["problem"] is None
     assert mended["thresholds"]["image"] == 0.5
 

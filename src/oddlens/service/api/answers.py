@@ -61,6 +61,7 @@ Seen = Annotated[
 ]
 """For whoever shows a station to a person: what others changed meanwhile is not lost."""
 
+DryRun = Annotated[bool, Query(description="Only say what would change")]
 
 _NO_OBJECT = "the body is no JSON object: send one, with Content-Type: application/json"
 

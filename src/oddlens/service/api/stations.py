@@ -14,8 +14,8 @@ from starlette.exceptions import HTTPException
 from oddlens.errors import OddlensError
 from oddlens.service import teach
 from oddlens.service.api import answers
-from oddlens.service.api.answers import Body, Seen, StrictRoute, TheService, TheStation, Who
-from oddlens.station import read_log, rollback, versions
+from oddlens.service.api.answers import Body, DryRun, Seen, StrictRoute, TheService, TheStation, Who
+from oddlens.station import read_log, versions
 from oddlens.station.changes import Wanted
 from oddlens.station.feedback import read_feedback
 
@@ -102,15 +102,13 @@ async def patch_station(
 
 
 @router.post("/api/stations/{name}/rollback", summary="Put an earlier version in force again")
-async def post_rollback(service: TheService, station: TheStation, back: Back, seen: Seen = None) -> dict[str, object]:
-    """As a new version. It also mends a station whose station.json is damaged."""
-
-    def go_back() -> dict[str, object]:
-        with service.changing(station, back.who, f"version {back.version} again"):
-            rollback(station.folder, back.version)
-        return service.describe(station)
-
-    return await service.change(station, seen, go_back)
+async def post_rollback(
+    service: TheService, station: TheStation, back: Back, dry_run: DryRun = False, seen: Seen = None
+) -> dict[str, object]:
+    """As a new version; with dry_run only what would turn. It also mends a station whose station.json is damaged."""
+    return await service.change(
+        station, seen, teach.go_back, service, station, back.version, who=back.who, dry_run=dry_run
+    )
 
 
 def _listed(read: Callable[[], list[dict[str, object]]]) -> list[dict[str, object]]:

@@ -16,14 +16,12 @@ from oddlens.history.remarks import LONGEST_COMMENT, entry_of, tell_station
 from oddlens.io.uploads import Upload
 from oddlens.service import teach
 from oddlens.service.api import answers
-from oddlens.service.api.answers import Body, Seen, StrictRoute, TheService, TheStation, Who
+from oddlens.service.api.answers import Body, DryRun, Seen, StrictRoute, TheService, TheStation, Who
 from oddlens.station.feedback import Judged, Said
 from oddlens.teaching.looked_at import On
 from oddlens.teaching.report import calibration_document
 
 router = APIRouter(route_class=StrictRoute)
-
-DryRun = Annotated[bool, Query(description="Only say what would change")]
 
 
 class Remark(Body):

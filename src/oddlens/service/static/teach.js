@@ -37,7 +37,7 @@ async function load() {
   choose($("[name=review_rate]"), reviewRate(calibration));
   $("#versions").replaceChildren(...[...current.versions].reverse().map((each) => tableRow([
     each.number, el("span", { class: "quiet" }, each.time ? moment(each.time) : ""), el("td", { class: "words" }, each.what ?? ""),
-    each.number === current.version ? "in force" : el("button", { type: "button", onclick: (event) => back(event.target, each.number) }, "Go back to it")])));
+    each.number === current.version ? "in force" : el("button", { type: "button", onclick: () => back(each.number) }, "Go back to it")])));
 }
 
 /** A field shows what is in force, unless a person has written something else. */
@@ -85,7 +85,11 @@ async function remove(button, { digest, source }) {
   await change(button, () => call("DELETE", asSeen(station, rest, { who: who() })), () => `${source} is out.`);
 }
 
-const back = (button, version) => change(button, () => post(asSeen(station, "/rollback"), { version, who: who() }), (made) => `Version ${made.version} is in force.`);
+async function back(version) {
+  const look = await tried(`Looking at version ${version} …`, "POST", "/rollback", { version });
+  if (!look || !(await decide($("#back"), `Put version ${version} in force again?`, [], [], turnedTable(look.turned)))) return;
+  await change(null, () => post(asSeen(station, "/rollback"), { version, who: who() }), (made) => `Version ${made.version} is in force.`);
+}
 
 dropZone($("#drop"), async (files) => {
   const place = $("#vetting");
