@@ -61,6 +61,16 @@ def test_each_page_in_each_theme_and_width(
     assert not unnamed, "a control that a screen reader cannot name"
 
 
+def test_a_long_name_of_a_file_makes_no_page_wider(served: Running, open_page: OpenPage) -> None:
+    name = "a_rather_long_name_of_a_file_as_cameras_give_them_2026-11-27_0001.png"
+    page = open_page(f"{served.url}/s/star/teach", width=375)
+    for selector, room in (("#calibrated", "teach"), ("#promise", "thresholds")):
+        page.goto(f"{served.url}/s/star/{room}")
+        page.wait_for_selector(READY[room])
+        page.locator(selector).evaluate("(node, name) => { node.textContent = `Accepted: ${name}.`; }", name)
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, "it can be scrolled sideways"
+
+
 @pytest.mark.parametrize("width", [320, 375, 700, 1280])
 def test_all_pages_of_a_station_and_the_way_to_the_others_are_in_sight(
     served: Running, open_page: OpenPage, width: int
@@ -134,7 +144,7 @@ def test_a_verdict_is_a_word_and_a_shape_beside_its_colour(served: Running, open
         "['ok', 'review', 'ng', 'failed', 'none'].map((each) => document.querySelector(`#shape-${each} path`).getAttribute('d'))"
     )
     assert len(set(shapes)) == 5
-    words = {"ok": "OK", "review": "REVIEW", "ng": "NG"}
+    words = {"ok": "OK", "review": "REVIEW", "ng": "NG", "failed": "FAILED"}
     verdicts = set()
     for tile in page.locator("#strip .tile").all():
         verdict = tile.get_attribute("data-verdict") or ""

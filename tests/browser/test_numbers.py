@@ -34,4 +34,14 @@ def test_small_and_large_ones_have_an_exponent(browser: Browser) -> None:
     for name, expected in (("short", TILES), ("number", TABLES)):
         assert dict(zip(expected, page.evaluate(script, [name, list(expected)]), strict=True)) == expected
     assert page.evaluate(script, ["number", [None]]) == ["–"]
+    regions = [
+        {"box": [1, 2, 3, 4], "area": 9, "peak": 0.5, "names": names}
+        for names in ([["unknown", 0.0], ["pitting", 1.0]], [["pitting", 0.9], ["scratch", 0.1], ["unknown", 0.0]])
+    ]
+    rows = page.evaluate(
+        "(found) => import('/dom.js').then((dom) => dom.regionsTable(found)[0].tBodies[0].rows)"
+        ".then((rows) => [...rows].map((row) => row.lastChild.textContent))",
+        regions,
+    )
+    assert rows == ["like none that is named", "pitting 0.90, scratch 0.10"]
     page.close()

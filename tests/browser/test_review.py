@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from io import BytesIO
 from typing import TYPE_CHECKING
+from urllib.error import HTTPError
 
 import pytest
+from PIL import Image
 
 from tests.browser.conftest import OpenPage
-from tests.browser.running import Running
+from tests.browser.running import Running, files
 from tests.service.given import png
 
 if TYPE_CHECKING:
@@ -63,6 +66,40 @@ def test_an_offer_names_its_image_and_touches_no_other(served: Running, open_pag
     expect(page.locator("#learn button:has-text('Save as a new version')")).to_be_enabled(timeout=60_000)
     page.click("#learn button:has-text('Not now')")
     assert said(served, "offer") == ["good", None]
+
+
+def test_of_what_could_not_be_looked_at_nothing_is_said(served: Running, open_page: OpenPage) -> None:
+    page = gallery(served, open_page, "cut", [825])
+    with pytest.raises(HTTPError, match="422"):
+        served.inspect("star", [("cut_off.png", png(826)[:200])])
+    expect(page.locator("[data-judged=right]")).to_be_visible()
+    page.goto(page.url + "&sort=newest")
+    expect(page.locator("#about")).to_contain_text("cut_off.png")
+    for each in (
+        "[data-judged=right]",
+        "[data-judged=wrong]",
+        "[data-teach=good]",
+        "[data-teach=bad]",
+        "[name=comment]",
+    ):
+        expect(page.locator(each)).to_be_hidden()
+    page.keyboard.press("1")
+    page.keyboard.press("d")
+    expect(page.locator("dialog[open]")).to_have_count(0)
+    assert said(served, "cut") == [None, None]
+
+
+def test_an_image_of_another_size_is_said_to_be_one(served: Running, open_page: OpenPage) -> None:
+    small = BytesIO()
+    Image.open(BytesIO(png(827))).resize((40, 30)).save(small, "PNG")
+    served.inspect("star", [("small.png", small.getvalue())])
+    sentence = "It has 40 × 30 pixels, and the station expects"
+    for room in ("", "/review?text=small.png&verdict="):
+        page = open_page(f"{served.url}/s/star{room}")
+        expect(page.locator("#about")).to_contain_text(sentence)
+    page = open_page(f"{served.url}/s/star/try")
+    page.set_input_files("#drop input", files([("small.png", small.getvalue())]))
+    expect(page.locator("#about")).to_contain_text(sentence)
 
 
 def test_a_search_looks_while_it_is_typed(served: Running, open_page: OpenPage) -> None:

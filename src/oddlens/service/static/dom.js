@@ -170,6 +170,12 @@ export function tile(item, onclick) {
   );
 }
 
+export const UNKNOWN = "unknown"; // stands first where none of the names is likely
+
+/** That an image is of another size than the station's, which may look like a defect; null where it is not. */
+export const otherSize = (width, height, expected = data.station.image_size) => expected && width != null && String([width, height]) !== String(expected)
+  && `It has ${width} × ${height} pixels, and the station expects ${expected.join(" × ")}: check camera and crop.`;
+
 /** The regions of a result as a table; empty where there are none. */
 export function regionsTable(regions) {
   if (!regions?.length) return [];
@@ -178,7 +184,7 @@ export function regionsTable(regions) {
   const rows = regions.map((each, place) => [
     place + 1, `${each.box[0]}, ${each.box[1]}`, `${each.box[2]} × ${each.box[3]}`,
     each.area_mm2 == null ? `${each.area} px` : `${number(each.area_mm2)} mm²`, number(each.peak),
-    ...(named ? [(each.names ?? []).slice(0, 2).map(([name, weight]) => `${name} ${weight.toFixed(2)}`).join(", ")] : []),
+    ...(named ? [each.names?.[0]?.[0] === UNKNOWN ? "like none that is named" : (each.names ?? []).slice(0, 2).map(([name, weight]) => `${name} ${weight.toFixed(2)}`).join(", ")] : []),
   ]);
   return [table(head, rows)];
 }

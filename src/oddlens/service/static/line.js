@@ -1,7 +1,7 @@
 // The line: the newest image large, its verdict as a lamp, the last ten, and how today went.
 
 import { briefly, get, ofStation, patch, images, post, query } from "./api.js";
-import { $, banner, brief, clock, counted, countsIn, data, doing, el, fileName, kindOf, number, percent, shape, showImage, showWords, soon, tile, toast, WORDS } from "./dom.js";
+import { $, banner, brief, clock, counted, countsIn, data, doing, el, fileName, kindOf, number, otherSize, percent, shape, showImage, showWords, soon, tile, toast, UNKNOWN, WORDS } from "./dom.js";
 import { dropped, fileField } from "./drop.js";
 import { gauge } from "./gauge.js";
 import { key } from "./keys.js";
@@ -35,11 +35,12 @@ function showLamp(item) {
 
 function about(item) {
   const names = (item.regions ?? []).flatMap((region) => (region.names ?? []).slice(0, 1)).map(([name]) => name);
+  const named = names.filter((name) => name !== UNKNOWN);
   return [
     item.error ? el("p", {}, item.error) : el("p", { class: "number" }, el("b", {}, number(item.score)), " ", el("span", { class: "quiet" }, limits(item.thresholds))),
     !item.error && item.thresholds?.image != null && gauge(item),
-    item.concern && el("p", {}, item.concern),
-    names.length > 0 && el("p", {}, `May be: ${[...new Set(names)].join(", ")}`),
+    ...[otherSize(item.width, item.height), item.concern].filter(Boolean).map((words) => el("p", {}, words)),
+    names.length > 0 && el("p", {}, named.length ? `May be: ${[...new Set(named)].join(", ")}` : "It looks like none of the named defects."),
     el("p", { class: "quiet" }, fileName(item.source), " · ", clock(item.time)),
   ].filter(Boolean);
 }

@@ -1,7 +1,7 @@
 // Review: a gallery beside one image; what a person says of a verdict is added to what was said of it before.
 
 import { get, post, query, who } from "./api.js";
-import { $, $$, banner, counted, data, doing, el, fileName, kindOf, moment, number, regionsTable, SAID, showImage, soon, submitted, tag, tile, toast } from "./dom.js";
+import { $, $$, banner, counted, data, doing, el, fileName, kindOf, moment, number, otherSize, regionsTable, SAID, showImage, showWords, soon, submitted, tag, tile, toast } from "./dom.js";
 import { key } from "./keys.js";
 import { openLearn } from "./learn.js";
 import { watchStation } from "./status.js";
@@ -59,13 +59,15 @@ function show(place) {
   for (const [name, words] of Object.entries(written(item))) if ($(`[name=${name}]`).value !== words) $(`[name=${name}]`).value = words;
   $("#draft").hidden = !drafts.has(item.id);
   for (const button of $$("[data-teach]")) button.textContent = `Teach ${fileName(item.source)} as ${SAID[button.dataset.teach]}`;
-  showImage($("#stage"), heat ? item.links.overlay : item.links.image, fileName(item.source));
+  if (item.error) showWords($("#stage"), item.error);
+  else showImage($("#stage"), heat ? item.links.overlay : item.links.image, fileName(item.source));
   $("#about").replaceChildren(
     tag(kindOf(item)), el("b", { class: "number" }, item.error ? "" : number(item.score)),
     el("span", { class: "quiet" }, [fileName(item.source), moment(item.time), item.p_value != null && `p ${item.p_value.toPrecision(2)}`, item.audit && "drawn for audit"].filter(Boolean).join(" · ")),
     item.said ? el("span", {}, `Said: ${SAID[item.said]}`) : "",
-    ...[item.error, item.concern, item.note].filter(Boolean).map((words) => el("p", {}, words)),
+    ...[otherSize(item.width, item.height), item.concern, item.note].filter(Boolean).map((words) => el("p", {}, words)),
   );
+  $("#view").dataset.kind = kindOf(item); // of what could not be looked at nothing can be said
   for (const button of $$("[data-judged]")) button.setAttribute("aria-pressed", item.judged === button.dataset.judged);
   $("#regions").replaceChildren(...regionsTable(item.regions));
 }
@@ -115,7 +117,7 @@ function replace(changed) {
 
 async function judge(judged) {
   const item = items[at];
-  if (!item || !(await say(item, { judged }))) return;
+  if (!item || item.error || !(await say(item, { judged }))) return;
   const { said } = items.find((each) => each.id === item.id) ?? {};
   $("#last").replaceChildren(...(judged === "wrong" ? [`${fileName(item.source)} is marked: ${SAID[said]}.`,
     $(`[data-teach=${said}]`) ? el("button", { type: "button", onclick: () => openLearn(station, load) }, `Teach ${fileName(item.source)}`) : ""] : []));
@@ -125,7 +127,7 @@ async function judge(judged) {
 /** The mark is made when the person has seen of which image: a click may come when the next one is there already. */
 function teach(said) {
   const item = items[at];
-  if (!item) return undefined;
+  if (!item || item.error) return undefined;
   if (item.said === said && !drafts.has(item.id)) return openLearn(station, load);
   const dialog = $("#learn");
   const go = async (event) => {
@@ -135,7 +137,7 @@ function teach(said) {
     if (marked) openLearn(station, load);
   };
   dialog.replaceChildren(el("form", { onsubmit: go }, el("h2", { id: "learn-title" }, `Mark ${fileName(item.source)} as ${SAID[said]}?`),
-    item.error ? "" : el("img", { src: item.links.thumbnail, alt: fileName(item.source) }),
+    el("img", { src: item.links.thumbnail, alt: fileName(item.source) }),
     el("p", {}, "Then it is shown what the station would learn of all that is marked."),
     el("div", { class: "row" }, el("button", { class: "main" }, "Mark it"), el("button", { type: "button", onclick: () => dialog.close() }, "Not now"))));
   return dialog.showModal();
