@@ -163,7 +163,8 @@ function begin({ version, thresholds }) {
   now = { ...saved, ...kept };
   if (now.review != null && now.image != null && now.review > now.image) Object.assign(now, "review" in kept ? { image: now.review } : { review: now.image });
   promise = thresholds.promise;
-  if (station.version !== version && moved().length) toast(`Version ${version} was made elsewhere: what you have moved stays as you moved it.`);
+  // A refusal that stands there says it already.
+  if (station.version !== version && moved().length && !$(".toast.bad")) toast(`Version ${version} was made elsewhere: what you have moved stays as you moved it.`);
   station.version = version;
 }
 
