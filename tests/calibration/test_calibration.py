@@ -179,7 +179,9 @@ class TestMovedByHand:
         both = chosen(Thresholds(0.5, 7.0, "given", 0.4), found)
         assert (both.image, both.pixel, both.review, both.source) == (0.5, 7.0, 0.4, "given")
         assert both.promise == found.promise_at(0.5)
-        assert chosen(Thresholds(review=0.1, source="given"), found).review == 0.1
+        review = chosen(Thresholds(review=0.1, source="given"), found)
+        assert (review.image, review.review) == (found.thresholds.image, 0.1)
+        assert review.source == f"review: given; the other: {found.thresholds.source}"
         assert chosen(Thresholds(0.5), None) == Thresholds(0.5)
         assert given_beside(found, found.thresholds) == []
         (stays, alone) = given_beside(found, image)

@@ -338,6 +338,19 @@ class TestLearning:
         moved = station.rename(tmp_path / "moved")
         assert calibrate(moved, "--from-learning", "--accept", "all", "--leave-out", "3.png").code == 0
 
+    def test_images_that_are_in_the_sample_are_not_compared_with_themselves(
+        self, station: Path, tmp_path: Path
+    ) -> None:
+        good = tmp_path / "line"
+        write_pictures(good, 25, seed=77)
+        run("detect", good, "--station", station, "--device", "cpu")
+        calibrated = calibrate(station, "--good", good, "--accept", "all", "--json")
+        assert calibrated.code == 0
+        assert json.loads(run("station", "show", station, "--json").out)["compared_with_line"] is None
+        write_pictures(tmp_path / "others", 40, seed=78)
+        assert calibrate(station, "--good", tmp_path / "others", "--accept", "all").code == 0
+        assert json.loads(run("station", "show", station, "--json").out)["compared_with_line"]["later"] == 25
+
     def test_the_promise_is_not_printed_where_references_do_not_stand_for_the_line(
         self, station: Path, tmp_path: Path
     ) -> None:

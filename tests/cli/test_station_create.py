@@ -35,6 +35,13 @@ class TestCreate:
         assert facts["declared"] == "20 % of good images NG, none to review"  # too few for 5 % more
         assert "at most 20 % of good images are called NG" in facts["promise"]
 
+    def test_a_review_threshold_given_by_hand_has_no_declared_rate(self, made: Path, tmp_path: Path) -> None:
+        shutil.copytree(made, tmp_path / "s")
+        run("station", "set", tmp_path / "s", "--review-threshold", 0.01)
+        facts = page(run("station", "show", tmp_path / "s"))
+        assert facts["declared"] == "20 % of good images NG; review is given by hand"
+        assert facts["from"] == "review: given; the other: leave-one-out scores of 4 references"
+
     def test_it_is_calibrated_on_other_images(self, images: Path, open_clip_folder: Path, tmp_path: Path) -> None:
         done = create(
             tmp_path / "s", images, open_clip_folder, "--calibrate", images / "good", "--false-alarm-rate", 0.1,

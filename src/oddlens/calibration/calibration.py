@@ -396,7 +396,9 @@ def chosen(given: Thresholds, calibration: Calibration | None) -> Thresholds:
         return given if calibration is None or given.image is None else _moved(given, given.image, calibration)
     calibrated = calibration.thresholds
     if given.image is None and given.pixel is None:
-        return calibrated if given.review is None else replace(calibrated, review=given.review)
+        if given.review is None:
+            return calibrated
+        return replace(calibrated, review=given.review, source=f"review: given; the other: {calibrated.source}")
     if given.image is None:
         source = f"pixel: given; the other: {calibrated.source}"
         review = calibrated.review if given.review is None else given.review

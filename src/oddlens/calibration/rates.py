@@ -52,4 +52,4 @@ def is_given(false_alarm_rate: float, count: int) -> bool:
 def percent_up(share: float) -> str:
     """A share in words, rounded up: what is promised is never less than what holds."""
     digits = 0 if share >= 0.1 else 1 if share >= 0.01 else 2
-    return f"{np.ceil(share * 100 * 10**digits - 1e-9) / 10**digits:g} %"
+    return f"{max(0.0, np.ceil(share * 100 * 10**digits - 1e-9)) / 10**digits:g} %"

@@ -106,8 +106,8 @@ def _threshold_lines(state: StationState) -> Iterator[str]:
         yield from _fact("from", thresholds.source)
     if calibration is not None and state.thresholds.image is None:
         to_review = percent_up(calibration.review_rate) if thresholds.review is not None else "none"
-        rate = f"{percent_up(calibration.false_alarm_rate)} of good images NG"
-        yield from _fact("declared", f"{rate}, {to_review} to review")
+        review = f", {to_review} to review" if state.thresholds.review is None else "; review is given by hand"
+        yield from _fact("declared", f"{percent_up(calibration.false_alarm_rate)} of good images NG{review}")
     if thresholds.promise is not None:
         yield from _fact("promise", thresholds.promise)
 

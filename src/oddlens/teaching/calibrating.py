@@ -144,7 +144,8 @@ def calibrate_station(
         warnings.simplefilter("ignore", OddlensWarning)  # what is doubtful was said, and accepted
         detector.calibrate(seen.images, false_alarm_rate, review_rate=review_rate)
     is_split = seen.images.kind == "split"
-    tested = _tested(calibration_of(detector), seen, sample)
+    references = frozenset[str]() if detector.references is None else frozenset(detector.references.digests)
+    tested = _tested(calibration_of(detector), seen, sample, references)
     if tested is not None:
         tested = replace(tested, groups="halves" if seen.from_line else "line", time=utc_now())
     detector.state = Readiness("ready" if is_split else "learning", len(seen.images) if seen.from_line else 0, tested)
@@ -176,15 +177,22 @@ def calibration_of(detector: Detector) -> Calibration:
     return found
 
 
-def _tested(calibration: Calibration, seen: Seen, sample: LearningSample) -> Exchangeability | None:
-    """Whether the images stand for the line: against a sample of it; those of a sample, the earlier against the later half."""
+def _tested(
+    calibration: Calibration, seen: Seen, sample: LearningSample, references: frozenset[str]
+) -> Exchangeability | None:
+    """Whether the images stand for the line: against a sample of it; those of a sample, the earlier against the later half.
+
+    An image that is in both, or is a reference, is no image of the line here: compared with itself it would confirm anything.
+    """
     images = seen.images
     if seen.from_line:
         half = len(images) // 2
         known, later = replace(images, images=images.images[:half]), replace(images, images=images.images[half:])
         rank = rank_for(half, max(calibration.false_alarm_rate, 1 / (half + 1))) if half else 0
         return compare_observed(known, later, rank) if len(images) >= LEAST_COMPARED else None
-    line = sample.read()
+    known = references.union(each.digest for each in images)
+    found = sample.read()
+    line = replace(found, images=tuple(each for each in found if each.digest not in known))
     return compare_observed(images, line, calibration.rank) if len(line) >= LEAST_COMPARED else None
 
 
