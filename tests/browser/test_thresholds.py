@@ -175,7 +175,8 @@ def test_a_threshold_that_was_not_moved_keeps_its_promise(served: Running, open_
     page.click("#save")
     expect(page.locator(".toast")).to_contain_text("Saved")
     expect(page.locator("#save")).to_be_disabled()
-    assert star.loaded().thresholds == replace(calibrated, review=0.03)
+    source = f"review: given; the other: {calibrated.source}"
+    assert star.loaded().thresholds == replace(calibrated, review=0.03, source=source)
     expect(page.locator("#promise")).to_have_text(str(calibrated.promise))
     page.fill("#review", "")
     page.click("#save")
@@ -201,6 +202,22 @@ def test_the_log_lists_what_was_done_here_and_elsewhere_each_once(served: Runnin
     page.click("#save")
     expect(log.locator("tr").first).to_contain_text("Bea")
     expect(log.get_by_text("review threshold 0.01")).to_have_count(1)
+
+
+def test_what_is_inspected_and_marked_elsewhere_is_counted(open_page: OpenPage, tmp_path: Path) -> None:
+    station = make_station(tmp_path / "plates", GOOD)
+    with running(ServeSettings(stations=(station,), home=tmp_path / "home")) as served:
+        served.inspect("plates", parts(1))
+        page = open_page(served.url + "/s/plates/thresholds")
+        expect(page.locator("#legend")).to_contain_text("nothing said: 1")
+        second = served.inspect("plates", parts(1, first=105))[0]
+        expect(page.locator("#legend")).to_contain_text("nothing said: 2")
+        page.evaluate(
+            """id => fetch(`/api/results/${id}/feedback`, { method: "POST", headers: { "Content-Type": "application/json" },
+                body: JSON.stringify({ said: "bad" }) })""",
+            second["id"],
+        )
+        expect(page.locator("#legend")).to_contain_text("said to be defective: 1")
 
 
 def test_scores_of_before_the_station_was_taught_are_left_out_and_named(open_page: OpenPage, tmp_path: Path) -> None:

@@ -242,5 +242,6 @@ submitted($("#rates"), (event) => {
   save(event.submitter, { review_rate: Number(review.value), ...(asked && { false_alarm_rate: Number(alarms.value) }) });
 });
 redrawn(canvas, draw);
-watchStation({ station: soon(load), reset: load });
+const again = soon(load, 2000);
+watchStation({ station: soon(load), result: again, feedback: again, reset: load });
 doing(null, load);
