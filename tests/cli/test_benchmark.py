@@ -304,6 +304,10 @@ def test_images_of_which_a_mask_left_nothing_are_said_once_with_their_category_a
         assert "leaves nothing of 2 of 2 test images" in (place / "out" / name).read_text(), name
     scores = [json.loads(line) for line in (place / "out" / "scores.jsonl").read_text().splitlines()]
     assert [each["unseen"] for each in scores] == [True] * 4
+    report = (place / "out" / "report.html").read_text()
+    assert "For review: 1 of 1 normal and 1 of 1 abnormal ones; of 2 images the method looked at nothing." in report
+    assert "normal: for review, 0<" in report
+    assert ": called " not in report
     of_examples = (
         "oddlens: set (nut), anomalydino: the mask of the background leaves nothing of the reference nut/train/good/1.png and "
         "1 more reference, so that thresholds of the references promise nothing: give another mask_threshold (its own fits "

@@ -42,6 +42,16 @@ def test_without_a_threshold_only_the_clear_ones_are_shown() -> None:
     assert choose(scores((1, 0.2), (1, 0.4)), None) == [("clear", 1), ("clear", 0)]
 
 
+def test_images_that_the_method_looked_at_nothing_of_are_no_clear_or_mistaken_ones_and_shown_apart() -> None:
+    seen = scores((1, 0.9), (0, 0.1))
+    wiped = [ImageScore(f"wiped-{number}.png", number % 2, "x", 0.0, unseen=True) for number in range(6)]
+    apart = [("unseen", number) for number in (2, 3, 4, 5)]
+    for threshold in (0.0, None):
+        assert choose([*seen, *wiped], threshold)[-4:] == apart
+        assert choose(wiped, threshold) == [("unseen", number) for number in range(4)]
+    assert choose([*seen, *wiped], 0.5)[:-4] == choose(seen, 0.5)
+
+
 def panels(height: int, width: int) -> list[tuple[int, int, int, int]]:
     """The (left, top, right, bottom) of the bright panels of a drawing of a white image."""
     drawn = np.asarray(

@@ -17,8 +17,8 @@ from oddlens.io.pixels import Pixels
 from oddlens.visualization.heat import blend
 from oddlens.visualization.overlay import outline_mask
 
-CLEAR, MISTAKEN, BORDERLINE = "clear", "mistaken", "borderline"
-ABNORMAL_SHOWN, NORMAL_SHOWN, BORDERLINE_SHOWN = 3, 1, 4
+CLEAR, MISTAKEN, BORDERLINE, UNSEEN = "clear", "mistaken", "borderline", "unseen"
+ABNORMAL_SHOWN, NORMAL_SHOWN, BORDERLINE_SHOWN, UNSEEN_SHOWN = 3, 1, 4, 4
 SHEET = (480, 264)
 """(width, height) of a drawing."""
 
@@ -33,6 +33,7 @@ def choose(scores: Sequence[ImageScore], in_use: float | None, best: float | Non
     - "mistaken": the abnormal images of the lowest scores and the normal one of the highest, if they lie on the wrong side of the
       threshold.
     - "borderline": the images nearest to the threshold.
+    - "unseen": the first images that the method looked at nothing of, which are none of the others.
 
     Args:
         scores: The images of the cell.
@@ -40,12 +41,14 @@ def choose(scores: Sequence[ImageScore], in_use: float | None, best: float | Non
         best: The threshold of the best F1 on these images, which counts if `in_use` is None.
     """
     threshold = best if in_use is None else in_use
-    by_score = sorted(range(len(scores)), key=lambda number: (scores[number].score, scores[number].path))
+    unseen = [(UNSEEN, number) for number, image in enumerate(scores) if image.unseen][:UNSEEN_SHOWN]
+    seen = (number for number, image in enumerate(scores) if not image.unseen)
+    by_score = sorted(seen, key=lambda number: (scores[number].score, scores[number].path))
     normal = [number for number in by_score if scores[number].label == 0]
     abnormal = [number for number in by_score if scores[number].label == 1]
     chosen = [(CLEAR, number) for number in [*abnormal[::-1][:ABNORMAL_SHOWN], *normal[:NORMAL_SHOWN]]]
     if threshold is None:
-        return chosen
+        return chosen + unseen
     # A threshold in use is exceeded, one of the best F1 is reached: so each is defined.
     positive = gt if in_use is not None else ge
     missed = [number for number in abnormal if not positive(scores[number].score, threshold)]
@@ -56,7 +59,7 @@ def choose(scores: Sequence[ImageScore], in_use: float | None, best: float | Non
     taken.update(mistakes)
     nearest = sorted(by_score, key=lambda number: abs(scores[number].score - threshold))
     chosen += [(BORDERLINE, number) for number in nearest if number not in taken][:BORDERLINE_SHOWN]
-    return chosen
+    return chosen + unseen
 
 
 def draw(

@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
 from oddlens.evaluation.cell_key import Key
-from oddlens.evaluation.cell_results import CellResult, ImageScore
+from oddlens.evaluation.cell_results import CellResult
 from oddlens.evaluation.document import CategoryEntry, Means, MethodEntry, MetricsDocument, ResultEntry
-from oddlens.evaluation.examples import BORDERLINE, CLEAR, MISTAKEN
 from oddlens.evaluation.leaderboard import CAUTION, LEADING, leaderboards
 from oddlens.evaluation.markdown_tables import (
     component_size_lines,
@@ -26,6 +25,7 @@ from oddlens.evaluation.marks import category_marks, marks_line, mean_marks
 from oddlens.evaluation.metric_names import columns, heading, headings, percent
 from oddlens.evaluation.svg_charts import STYLE as CHART_STYLE
 from oddlens.evaluation.svg_charts import Line, histogram, legend, line_chart
+from oddlens.evaluation.verdicts import KINDS, figure, verdict_words
 from oddlens.visualization import html
 
 STYLE = """
@@ -50,13 +50,6 @@ h4 { font-size: .95rem; margin: 1.4rem 0 .4rem; }
 details > summary { cursor: pointer; margin: .8rem 0; } td a { color: inherit; }
 figcaption small, p, li, h3 { overflow-wrap: anywhere; }
 """
-
-_KINDS = {
-    CLEAR: "Clearest: the highest scores of abnormal images, the lowest of a normal one",
-    MISTAKEN: "Most mistaken: abnormal images scored lowest, a normal one scored highest",
-    BORDERLINE: "Borderline: nearest to the threshold",
-}
-
 
 _QUOTED = (
     ("image_auroc", "pixel_auroc", "pixel_aupro"),
@@ -194,9 +187,9 @@ def _category(
             f"<details{opened}><summary>Images, {escape(_cell_label(key))}: the image and what was found; "
             f"the true defect outlined. Colours from {low:.3g} to {high:.3g} on all of them{middle}.</summary>"
         )
-        yield f'<p class="verdicts">{escape(_verdicts(cell, key.method, methods[key.method]["takes"]))}</p>'
-        for kind, words in _KINDS.items():
-            figures = [_figure(cell, item.number, item.drawing) for item in cell.shown if item.kind == kind]
+        yield f'<p class="verdicts">{escape(verdict_words(cell, key.method, methods[key.method]["takes"]))}</p>'
+        for kind, words in KINDS.items():
+            figures = [figure(cell, item.number, item.drawing) for item in cell.shown if item.kind == kind]
             if figures:
                 yield f"<h4>{escape(words)}</h4>{html.gallery(figures)}"
         yield "</details>"
@@ -262,46 +255,6 @@ def _histograms(cells: Mapping[Key, CellResult]) -> Iterator[str]:
             if (value := cell.thresholds[name]) is not None
         ]
         yield histogram(f"Scores, {_cell_label(key)}", kinds[0], kinds[1], marks)
-
-
-def _figure(cell: CellResult, number: int, drawing: str) -> str:
-    score = cell.scores[number]
-    threshold = cell.thresholds["calibrated"]
-    mood, verdict = "", ""
-    if threshold is not None:
-        called = score.score > threshold
-        mood = "good" if called == bool(score.label) else "bad"
-        verdict = ": called NG" if called else ": called OK"
-    return html.figure(drawing, f"{_truth(score)}{verdict}, {score.score:.3g}", mood, score.path)
-
-
-def _verdicts(cell: CellResult, method: str, takes: Sequence[str]) -> str:
-    """The threshold in use, where it comes from, and how often it is wrong. takes: what the method takes."""
-    in_use, best = cell.thresholds["calibrated"], cell.thresholds["image"]
-    if in_use is None:
-        lead = "No verdicts: detect has no threshold of its own here"
-        if "references" in takes:
-            lead += ", for which it needs two good examples or more."
-        else:
-            lead += f", since {method} takes no good examples that would give one."
-        if best is None:
-            return lead
-        return (
-            f"{lead} Which images are mistaken or borderline follows from the best F1 on these same images, at {best:.4g}: "
-            "that threshold is not known beforehand."
-        )
-    scores: dict[int, list[float]] = {0: [], 1: []}
-    for each in cell.scores:
-        scores[each.label].append(each.score)
-    alarms, missed = sum(score > in_use for score in scores[0]), sum(score <= in_use for score in scores[1])
-    return (
-        f"Verdicts at {in_use:.4g}, the threshold that detect uses with these good examples ({cell.threshold_source}): "
-        f"{alarms} of {len(scores[0])} normal images called NG, {missed} of {len(scores[1])} abnormal ones called OK."
-    )
-
-
-def _truth(score: ImageScore) -> str:
-    return "normal" if score.label == 0 else score.defect.replace("_", " ")
 
 
 def _settings(document: MetricsDocument) -> Iterator[str]:
