@@ -8,6 +8,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,8 @@ from oddlens.history.records import Inspection
 from oddlens.service import sources
 from oddlens.service.settings import Source
 from oddlens.service.stations import UnknownStationError
+from oddlens.station import locked, read_station, write_station
+from oddlens.station.folder import FEEDBACK
 from tests import mjpeg_server
 from tests.service.conftest import service_of
 from tests.service.given import png
@@ -225,3 +228,14 @@ def test_every_result_goes_to_a_program_too(serve: Serve, tmp_path: Path) -> Non
 def test_what_is_wrong_is_said_at_the_start(serve: Serve, settings: dict[str, object], error: type[Exception]) -> None:
     with pytest.raises(error):
         serve(**settings)
+
+
+def test_what_another_program_changes_or_marks_is_told(serve: Serve) -> None:
+    client = serve()
+    folder = service_of(client).stations["plates"].folder
+    before = client.get("/api/stations/plates").json()["version"]
+    with locked(folder):
+        write_station(replace(read_station(folder), version=None), folder, verb="set", what="by a program")
+    until(lambda: [each["version"] for each in said(client, "station")] == [before + 1])
+    (folder / FEEDBACK).write_text("")
+    until(lambda: len(said(client, "station")) == 2)

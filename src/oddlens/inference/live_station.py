@@ -22,6 +22,7 @@ from oddlens.io.images import Picture
 from oddlens.loading import open_station
 from oddlens.methods.card import TAKEN
 from oddlens.station.document import STATION, read_document
+from oddlens.station.folder import FEEDBACK
 from oddlens.station.learning import LEAST_COMPARED
 from oddlens.teaching.namer import Namer, namer_of
 
@@ -29,13 +30,13 @@ _AGAIN_S = 5.0
 """A damaged station is tried again after so many seconds: what was damaged may be no part of station.json."""
 
 Stamp = tuple[int, int, int]
-"""Of a version of a station on disk: it is another one for another version."""
+"""Of a file of a station on disk: it is another one for another version."""
 
 
-def stamp_of(folder: Path) -> Stamp | None:
-    """Of the version that is in force; None: there is none."""
+def stamp_of(folder: Path, name: str = STATION) -> Stamp | None:
+    """Of the version that is in force, or of another file; None: there is none."""
     try:
-        found = (folder / STATION).stat()
+        found = (folder / name).stat()
     except OSError:
         return None
     return found.st_mtime_ns, found.st_size, found.st_ino
@@ -130,6 +131,7 @@ class LiveStation:
         self._runtime = runtime
         self._lock = RLock()
         self._stamp: Stamp | None = None
+        self._seen = self._stamps()
         self._loaded: Loaded | None = None
         self._problem: str | None = None
         self._next_try = 0.0
@@ -154,6 +156,14 @@ class LiveStation:
             if self._loaded is None:
                 raise StationError(self._problem or "")
             return self._loaded
+
+    def is_changed(self) -> bool:
+        """Whether it was changed or marked since the last call, by whichever program. It is not opened."""
+        before, self._seen = self._seen, self._stamps()
+        return before != self._seen
+
+    def _stamps(self) -> tuple[Stamp | None, ...]:
+        return stamp_of(self.folder), stamp_of(self.folder, FEEDBACK)
 
     def to_dict(self) -> dict[str, object]:
         """What it is, as JSON values; of a damaged one its name and its problem."""

@@ -74,7 +74,7 @@ class Service:
             self.say_changed,
             lambda each: self.sources.send(each),
         )
-        self.sources = Sources(settings, self.stations, self.inspector, self.history, self.events)
+        self.sources = Sources(settings, self.stations, self.inspector, self.history, self.events, self.say_changed)
         self.thumbnails = Thumbnails(settings.home / "thumbnails")
         self._jobs = CapacityLimiter(1)
 

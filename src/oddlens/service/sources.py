@@ -45,13 +45,21 @@ class Sources:
     """
 
     def __init__(
-        self, settings: ServeSettings, stations: Stations, inspector: Inspector, history: History, events: EventHub
+        self,
+        settings: ServeSettings,
+        stations: Stations,
+        inspector: Inspector,
+        history: History,
+        events: EventHub,
+        say_changed: Callable[[Station], None],
     ) -> None:
-        self._inspector, self._history, self._events = inspector, history, events
+        self._stations, self._inspector, self._history, self._events = stations, inspector, history, events
+        self._say_changed = say_changed
         self._stop = threading.Event()
         self._lost: dict[tuple[str | None, str], str] = {}
         self._cameras: list[Camera] = []
         self._threads: list[threading.Thread] = []
+        self._add("changes", self._follow)
         for each in settings.watch:
             station, folder = stations[each.station], Path(each.address)
             check_watchable(folder)
@@ -109,6 +117,13 @@ class Sources:
             self._events.publish("source", station, _event(name, is_ok, sentence))
 
         return tell
+
+    def _follow(self) -> None:
+        """Tell of stations that other programs change or mark."""
+        while not self._stop.wait(EVERY_S):
+            with self._kept():
+                for station in filter(Station.is_changed, self._stations):
+                    self._say_changed(station)
 
     def _watch(self, station: Station, folder: Path, settings: ServeSettings) -> None:
         """Inspect what comes into a folder. Its content is the key of an inspection, so that no crash makes two of one image."""

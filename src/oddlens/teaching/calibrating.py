@@ -190,9 +190,9 @@ def _tested(
         known, later = replace(images, images=images.images[:half]), replace(images, images=images.images[half:])
         rank = rank_for(half, max(calibration.false_alarm_rate, 1 / (half + 1))) if half else 0
         return compare_observed(known, later, rank) if len(images) >= LEAST_COMPARED else None
-    known = references.union(each.digest for each in images)
+    in_both = references.union(each.digest for each in images)
     found = sample.read()
-    line = replace(found, images=tuple(each for each in found if each.digest not in known))
+    line = replace(found, images=tuple(each for each in found if each.digest not in in_both))
     return compare_observed(images, line, calibration.rank) if len(line) >= LEAST_COMPARED else None
 
 
