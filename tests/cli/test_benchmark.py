@@ -305,6 +305,8 @@ def test_images_of_which_a_mask_left_nothing_are_said_once_with_their_category_a
     scores = [json.loads(line) for line in (place / "out" / "scores.jsonl").read_text().splitlines()]
     assert [each["unseen"] for each in scores] == [True] * 4
     report = (place / "out" / "report.html").read_text()
+    assert "The object is called “screw”. 1 normal" in report
+    assert "Prompts" not in report, "it has none"
     assert "For review: 1 of 1 normal and 1 of 1 abnormal ones; of 2 images the method looked at nothing." in report
     assert "normal: for review, 0<" in report
     assert ": called " not in report

@@ -85,20 +85,18 @@ def test_a_note_that_is_not_of_all_rows_says_of_which_it_is(document: dict[str, 
     assert said in text
 
 
-def test_only_methods_that_ask_for_the_object_are_said_to_name_it(
-    document: dict[str, Any], finished: Benchmark
-) -> None:
-    assert "Prompts say “bolt”. 3 normal" in Page(write_report(document, finished.cells)).text
+def test_the_object_is_named_for_the_methods_that_it_matters_to(document: dict[str, Any], finished: Benchmark) -> None:
+    assert "The object is called “bolt”. 3 normal" in Page(write_report(document, finished.cells)).text
     changed = copy.deepcopy(document)
     other = copy.deepcopy(changed["results"])
     for result in other:
         result["method"] = "vl4ad"
     changed["methods"]["vl4ad"] = copy.deepcopy(changed["methods"]["winclip"]) | {"takes": []}
     changed["results"] += other
-    assert "Prompts of winclip say “bolt”. 3 normal" in Page(write_report(changed, finished.cells)).text
+    assert "For winclip, the object is called “bolt”. 3 normal" in Page(write_report(changed, finished.cells)).text
     changed["methods"]["winclip"]["takes"] = []
     text = Page(write_report(changed, finished.cells)).text
-    assert "Prompts" not in text
+    assert "object is called" not in text
     assert "here, since winclip takes no good examples that would give one." in text
     assert "two good examples" not in text
 

@@ -143,15 +143,18 @@ def _overview(dataset: str, categories: Sequence[str], results: Sequence[ResultE
     return _table(groups, rows)
 
 
-def _prompts(methods: Mapping[str, MethodEntry], entries: Sequence[tuple[ResultEntry, CategoryEntry]]) -> str:
-    """What the prompts call the object, with the methods whose prompts do where others' do not; "" where none do."""
+def _object(methods: Mapping[str, MethodEntry], entries: Sequence[tuple[ResultEntry, CategoryEntry]]) -> str:
+    """What the object is called, with the methods that it matters to where it does not to others; "" where it does to none.
+
+    Not all of these have prompts: AnomalyDINO masks the background of objects of some names.
+    """
     every = list(dict.fromkeys(result["method"] for result, _ in entries))
-    telling = [method for method in every if "object_name" in methods[method]["takes"]]
-    if not telling:
+    asking = [method for method in every if "object_name" in methods[method]["takes"]]
+    if not asking:
         return ""
-    whose = "" if telling == every else f" of {' and '.join(telling)}"
-    names = dict.fromkeys(f"“{entry['object_name']}”" for result, entry in entries if result["method"] in telling)
-    return f"Prompts{whose} say {' and '.join(names)}. "
+    whose = "The" if asking == every else f"For {' and '.join(asking)}, the"
+    names = dict.fromkeys(f"“{entry['object_name']}”" for result, entry in entries if result["method"] in asking)
+    return f"{whose} object is called {' and '.join(names)}. "
 
 
 def _category(
@@ -164,7 +167,7 @@ def _category(
     entries = [(result, entry) for result in results for entry in result["categories"] if entry["category"] == category]
     counts = entries[0][1]["pictures"]
     yield f'<h3 id="{_anchor(dataset, category)}">{escape(category)}</h3>'
-    lead = f"{_prompts(methods, entries)}{counts['normal']} normal and {counts['abnormal']} abnormal test images"
+    lead = f"{_object(methods, entries)}{counts['normal']} normal and {counts['abnormal']} abnormal test images"
     lead += "" if counts["drawn"] == counts["abnormal"] else f", {counts['drawn']} of them with a mask"
     yield f'<p class="quiet">{escape("; ".join([lead, *_notes(entries)]))}.</p>'
     names = columns(entry["mean"] for _, entry in entries)
