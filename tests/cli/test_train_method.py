@@ -13,6 +13,7 @@ import pytest
 from oddlens.methods.weights import read_weights
 from oddlens.training import TRAINABLE
 from tests.cli.program import Done, replaced, run
+from tests.data.small_sets import mask, picture
 from tests.training.learning import write_category
 
 FIELDS = {
@@ -115,6 +116,18 @@ class Train:
 
     def __call__(self, *options: object) -> Done:
         return run(*self.arguments(*(options or ("--cache", self.folder / "cache"))))
+
+
+def test_a_mask_that_cannot_be_read_ends_it_where_only_masks_label_images(train: Train, tmp_path: Path) -> None:
+    data = tmp_path / "pieces"
+    for name in ("1.png", "2.png", "3.png"):
+        picture(data / "images" / name)
+        mask(data / "masks" / name)
+    (data / "masks" / "2.png").write_bytes(b"torn")
+    done = train("--data", data, "--no-cache")
+    assert (done.code, done.out) == (1, "")
+    assert str(data / "masks" / "2.png") in done.sentence
+    assert not train.out.exists()
 
 
 def test_a_named_way_of_training_seed_0_and_no_mosaics_can_be_given(train: Train) -> None:

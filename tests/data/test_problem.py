@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from oddlens.data.problem import Problem, folders_left_out, problems_found
+from oddlens.data.problem import Loss, Problem, first_of, folders_left_out, losses, problems_found
 
 
 def test_folders_whose_images_are_left_out_are_named() -> None:
@@ -20,3 +20,20 @@ def test_folders_whose_images_are_left_out_are_named() -> None:
     )
     assert problems_found("gen", 0, "data/gen") == []
     assert "the images of 1 folder are left out (a), not" in problems_found("gen", 1, "gen", ["a"])[0]
+
+
+def test_what_splits_and_categories_lack_is_told_apart() -> None:
+    lacks = [Loss("nut", "test"), Loss("nut", "train"), Loss("lid", "test"), Loss("lid", "test", left_out=True)]
+    problems = [
+        Problem(Path("x.png"), "mask-unreadable", f"number {number}", loss) for number, loss in enumerate(lacks)
+    ]
+    problems.append(Problem(Path("x.png"), "folder-empty", "nothing is lost"))
+    assert losses(problems, "test", left_out=False) == [problems[0], problems[2]]
+    assert losses(problems, "test", "train", category="nut", left_out=False) == problems[:2]
+    assert losses(problems, "test", left_out=True) == [problems[3]]
+
+
+def test_the_first_of_several_problems_is_said_and_the_rest_counted() -> None:
+    problems = [Problem(Path("x.png"), "mask-unreadable", f"number {number}") for number in range(3)]
+    assert first_of(problems[:1]) == "number 0"
+    assert first_of(problems) == "number 0 (2 more problems like this one)"

@@ -12,6 +12,7 @@ from oddlens.data.named import open_sources
 from oddlens.data.object_names import ObjectNames
 from oddlens.errors import DataError
 from oddlens.training.samples import SampleSet, gather_samples
+from tests.data.small_sets import SMALL_SETS, images_and_masks, mask, masks_beside, picture
 from tests.training.learning import write_category
 
 
@@ -45,6 +46,56 @@ def test_abnormal_pictures_that_nobody_has_drawn_are_left_out_and_counted(data: 
     (samples,) = gather(data)
     assert (len(samples), samples.abnormal, samples.without_mask) == (10, 5, 1)
     assert samples.metadata()["left_out"] == 1
+
+
+def learnable(layout: str, root: Path) -> Path:
+    """A small set of a layout with a defect in its test split."""
+    if layout == "images-and-masks":
+        return images_and_masks(root)
+    masks_beside(root)
+    picture(root / "test" / "4.jpg")
+    mask(root / "test" / "4_mask.png")
+    return root
+
+
+@pytest.mark.parametrize(("layout", "file"), [("images-and-masks", "masks/2.png"), ("masks-beside", "test/4_mask.png")])
+def test_a_mask_that_cannot_be_read_ends_it_where_only_masks_say_what_images_show(
+    layout: str, file: str, tmp_path: Path
+) -> None:
+    root = learnable(layout, tmp_path)
+    whole = (root / file).read_bytes()
+    (root / file).write_bytes(whole[:60])
+    with pytest.raises(DataError, match=Path(file).name):
+        gather(root)
+    (root / file).write_bytes(whole)
+    assert gather(root)[0].abnormal
+
+
+def test_one_of_another_split_does_not(tmp_path: Path) -> None:
+    root = learnable("masks-beside", tmp_path)
+    (root / "train" / "2_mask.png").write_bytes(b"")
+    assert len(gather(root)[0]) == 2
+    with pytest.raises(DataError, match=r"2_mask\.png"):
+        gather(root, split="train")
+
+
+@pytest.mark.parametrize("layout", ["manifest", "coco"])
+def test_a_listed_image_that_is_not_there_ends_it(layout: str, tmp_path: Path) -> None:
+    root = SMALL_SETS[layout](tmp_path)
+    (source,) = open_sources([root])
+    missing = next(record.image for record in source.tests())
+    missing.unlink()
+    with pytest.raises(DataError, match=missing.name):
+        gather(root)
+
+
+def test_images_that_only_a_mask_would_label_are_counted(tmp_path: Path) -> None:
+    root = images_and_masks(tmp_path)
+    for name in ("3.png", "4.png"):
+        picture(root / "images" / name)
+    (samples,) = gather(root)
+    assert (len(samples), samples.unlabelled) == (2, 2)
+    assert samples.metadata()["left_out"] == 2
 
 
 def test_several_data_sets_are_kept_apart(data: Path, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Frames to learn from: what of a data set, and the views that are cut from a frame."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from oddlens.data.dataset import Dataset
 from oddlens.data.open import open_dataset
 from oddlens.errors import DataError
 from oddlens.training.vl4ad_scenes import Crops, RecordScenes, other_colours
+from tests.data.small_roads import camvid_ood, cityscapes, street_hazards
 from tests.small_streets import frame
 
 FILL = (10, 20, 30)
@@ -99,6 +101,27 @@ class TestRecords:
         assert (told["name"], told["layout"], told["frames"]) == ("camvid_ood", "camvid-ood", 204)
         images = [record.image for record in dataset if record.split in ("train", "unlabelled")]
         assert told["images_sha256"] == TrainingImages(images).sha256()
+
+    def test_a_label_file_that_cannot_be_read_ends_it(self, tmp_path: Path) -> None:
+        root = street_hazards(tmp_path)
+        assert RecordScenes(open_dataset(root), ["test"]).left_out == 0
+        record = next(record for record in open_dataset(root) if record.split == "test")
+        assert record.classes is not None
+        record.classes.write_bytes(b"")
+        with pytest.raises(DataError, match=record.classes.name):
+            RecordScenes(open_dataset(root), ["test"])
+        assert len(RecordScenes(open_dataset(root), ["train"]))
+
+    @pytest.mark.parametrize("write", [cityscapes, camvid_ood])
+    def test_frames_without_a_label_file_are_counted(self, write: Callable[[Path], Path], tmp_path: Path) -> None:
+        root = write(tmp_path)
+        splits = sorted({record.split for record in open_dataset(root) if record.classes is not None})
+        frames = RecordScenes(open_dataset(root), splits)
+        record = next(record for record in open_dataset(root) if record.classes is not None)
+        assert record.classes is not None
+        record.classes.unlink()
+        fewer = RecordScenes(open_dataset(root), splits)
+        assert (len(fewer), fewer.left_out) == (len(frames) - 1, frames.left_out + 1)
 
     def test_a_set_without_class_labels_is_refused(self, tmp_path: Path) -> None:
         with pytest.raises(DataError, match="has no frames with class labels in train or unlabelled"):

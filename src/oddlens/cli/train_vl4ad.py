@@ -152,7 +152,8 @@ def vl4ad(
     parts = [each for each in SPLITS if each in wanted]
     chosen = make_recipe(VL4ADRecipe, activation).activation
     scenes = RecordScenes(open_dataset(data), parts)
-    say(f"{len(scenes)} frames of {', '.join(scenes.classes)}")
+    without = f"; {scenes.left_out} without a label file are left out" if scenes.left_out else ""
+    say(f"{len(scenes)} frames of {', '.join(scenes.classes)}{without}")
     with before_the_first_image():
         learned = None if steps.start is None else read_weights(steps.start)
         backbone = load_backbone(model, device=processes.device(device), activation=chosen)

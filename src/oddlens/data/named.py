@@ -9,7 +9,7 @@ from pathlib import Path
 
 from oddlens.data import Dataset, Record, open_dataset
 from oddlens.data.copies import copies
-from oddlens.data.problem import Loss, Problem
+from oddlens.data.problem import Problem, losses
 from oddlens.errors import UsageError, counted, first_and_more
 from oddlens.io.paths import expanded, is_file
 
@@ -32,8 +32,7 @@ class NamedDataset:
 
     def losses(self, category: str, *, left_out: bool) -> list[Problem]:
         """What the test images of a category lack, see `Loss`: images that are left out, or files that cannot be read."""
-        loss = Loss(category, "test", left_out)
-        return [problem for problem in self.dataset.problems if problem.loss == loss]
+        return losses(self.dataset.problems, "test", category=category, left_out=left_out)
 
     def unlabelled_notes(self, category: str) -> list[str]:
         """That test images of a category are left out, since only a mask would say what they show: a sentence, or none."""

@@ -97,6 +97,24 @@ class Problem:
         object.__setattr__(self, "sentence", one_line(self.sentence))
 
 
+def losses(problems: Iterable[Problem], *splits: Split, category: str | None = None, left_out: bool) -> list[Problem]:
+    """What splits of a category (None: of all) lack, see `Loss`: images that are left out, or files that cannot be read."""
+    return [
+        each
+        for each in problems
+        if each.loss is not None
+        and each.loss.split in splits
+        and each.loss.left_out == left_out
+        and category in (None, each.loss.category)
+    ]
+
+
+def first_of(problems: Sequence[Problem]) -> str:
+    """The sentence of the first problem, and how many more there are."""
+    others = f" ({len(problems) - 1} more problems like this one)" if problems[1:] else ""
+    return f"{problems[0].sentence}{others}"
+
+
 def folders_left_out(problems: Iterable[Problem]) -> list[str]:
     """The names of the folders whose images are no part of a data set. problems: of the data set."""
     return [each.path.name for each in problems if each.kind == "folder-unknown"]

@@ -10,6 +10,7 @@ from typing import Protocol as Interface
 from oddlens.data import Record
 from oddlens.data.contents import Contents, files_of
 from oddlens.data.named import NamedDataset
+from oddlens.data.problem import first_of
 from oddlens.detector import Detector
 from oddlens.errors import DiskError, OddlensError, UsageError, counted, printable
 from oddlens.evaluation.cell_key import Key, Variant
@@ -220,8 +221,7 @@ class Benchmark:
             chosen = examples[variant]
             key = Key(source.name, category, detector.name, variant)
             if unread:
-                others = f" ({len(unread) - 1} more problems like this one)" if unread[1:] else ""
-                self.skipped.append(Skipped(key, f"{unread[0].sentence}{others}"))
+                self.skipped.append(Skipped(key, first_of(unread)))
                 continue
             if not records:
                 self.skipped.append(Skipped(key, f"{category} of {source.name} has no labelled test image"))

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oddlens.data import Record, check_shape, open_dataset, read_ignore, read_mask, resize_mask
-from oddlens.data.problem import Loss
+from oddlens.data.problem import losses
 from oddlens.detection import Detection
 from oddlens.detector import Detector
 from oddlens.errors import DataError, ImageError, UsageError, printable
@@ -91,9 +91,8 @@ def labelled_records(path: str | os.PathLike[str]) -> LabelledRecords:
         raise UsageError(
             f"{shown} has not both good and bad test images, which an AUROC needs: give a data set that has"
         )
-    losses = {Loss(category, "test") for category in categories}
-    unread = tuple(problem.sentence for problem in dataset.problems if problem.loss in losses)
-    return LabelledRecords(tuple(records), unread)
+    unread = losses(dataset.problems, "test", category=categories[0], left_out=False)
+    return LabelledRecords(tuple(records), tuple(each.sentence for each in unread))
 
 
 def measure(

@@ -15,6 +15,7 @@ from oddlens.data.manifest import manifest_hash
 from oddlens.data.masks import mask_files
 from oddlens.data.named import NamedDataset
 from oddlens.data.object_names import ObjectNames
+from oddlens.data.problem import first_of, losses
 from oddlens.data.record import Record, Split
 from oddlens.errors import DataError
 from oddlens.methods.registry import authors_names
@@ -103,7 +104,8 @@ def gather_samples(
         names: Object names that replace the rule's.
 
     Raises:
-        DataError: A data set has no training image in this split, or none of all sets is abnormal with a mask.
+        DataError: A data set has no training image in this split, or a file of it that cannot be read; or none of all sets is
+            abnormal with a mask.
     """
     names = names or ObjectNames()
     authors = authors_names(method)
@@ -118,6 +120,9 @@ def gather_samples(
 
 
 def _gather(source: NamedDataset, split: Split, names: ObjectNames, authors: Mapping[str, str]) -> SampleSet:
+    problems = source.dataset.problems
+    if unread := losses(problems, split, left_out=False):
+        raise DataError(first_of(unread))
     records = source.dataset.select(split=split).records
     state = Counter(map(_state, records))
     samples = tuple(
@@ -131,7 +136,9 @@ def _gather(source: NamedDataset, split: Split, names: ObjectNames, authors: Map
             f"{source.name} has no image to learn from in the split {split!r}: it has {len(records)} there, "
             f"{state['without_mask']} of them abnormal without a mask; the data set's splits are {splits}"
         )
-    return SampleSet(source, split, samples, state["without_mask"], state["unlabelled"])
+    # An image that only a mask would label lies in no split: its layout knows in which it would.
+    unlabelled = state["unlabelled"] + len(losses(problems, split, left_out=True))
+    return SampleSet(source, split, samples, state["without_mask"], unlabelled)
 
 
 def _state(record: Record) -> str:

@@ -16,6 +16,7 @@ from oddlens.data.dataset import Dataset
 from oddlens.data.legend import IGNORED
 from oddlens.data.manifest import manifest_hash
 from oddlens.data.masks import read_classes
+from oddlens.data.problem import first_of, losses
 from oddlens.data.record import Split
 from oddlens.errors import DataError
 from oddlens.io.images import read_image
@@ -65,14 +66,26 @@ class GivenScenes:
 
 
 class RecordScenes:
-    """The frames of a data set that have class labels, of some of its splits. Raises DataError if there is none."""
+    """The frames of a data set that have class labels, of some of its splits.
+
+    Raises DataError if there is none, or if a file of theirs cannot be read.
+
+    Attributes:
+        left_out: The number of frames of these splits without a label file.
+    """
 
     def __init__(self, dataset: Dataset, splits: Sequence[Split] = ("train", "unlabelled")) -> None:
-        self._records = [each for each in dataset if each.split in splits and each.classes is not None]
+        if unread := losses(dataset.problems, *splits, left_out=False):
+            raise DataError(first_of(unread))
+        frames = [each for each in dataset if each.split in splits]
+        self._records = [each for each in frames if each.classes is not None]
         if not self._records:
             raise DataError(
                 f"{dataset.root} has no frames with class labels in {' or '.join(splits)}: give a data set of road scenes"
             )
+        # A layout may know of such a frame as a loss alone, or as an image of no split.
+        lost = {each.path for each in losses(dataset.problems, *splits, left_out=True)}
+        self.left_out = len(lost | {each.image for each in frames if each.classes is None})
         self._dataset = dataset
         self._splits = tuple(splits)
         self.classes = dataset.classes
