@@ -8,10 +8,11 @@ from tests.history.given import IDENTITY, found, new
 
 
 def test_scores_of_other_thresholds_count_and_those_of_other_references_do_not(history: History) -> None:
-    taught = IDENTITY | {"reference_count": 5, "references_sha256": "b", "defects_sha256": "c", "object": "nut"}
+    by_words = IDENTITY | {"method": "winclip"}
+    taught = by_words | {"reference_count": 5, "references_sha256": "b", "defects_sha256": "c", "object": "nut"}
     for minutes, (identity, score) in enumerate(
         (
-            (IDENTITY, 0.1),
+            (by_words, 0.1),
             (taught, 0.2),
             (taught | {"thresholds": {"image": 0.3}, "oddlens": "0.2.0", "marking": {"min_area": 3}}, 0.3),
             (taught | {"object": "bolt"}, 0.4),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import random
 from collections.abc import Iterable
 from dataclasses import replace
@@ -13,7 +14,15 @@ import pytest
 
 from oddlens.calibration import Look, Observation
 from oddlens.provenance import Identity, ModelIdentity
-from oddlens.station.learning import FOLDER, SAMPLES, LearningSample, kept_count, scored_by
+from oddlens.station.learning import (
+    FOLDER,
+    SAMPLES,
+    LearningSample,
+    kept_count,
+    sample_scored_by,
+    scored_by,
+    scored_otherwise,
+)
 
 
 def image(number: int) -> Observation:
@@ -139,3 +148,24 @@ def test_scores_depend_on_recipe_references_and_object_and_on_no_threshold() -> 
         scored_by(replace(made, roi={"include": []}), "nut"),
     ):
         assert other != first
+
+
+@pytest.mark.parametrize(("method", "is_same"), [("patch-knn", True), ("vl4ad", True), ("winclip", False)])
+def test_the_name_of_the_object_counts_where_a_score_depends_on_it(method: str, is_same: bool, tmp_path: Path) -> None:
+    model = ModelIdentity(name="mini", sha256="a", fingerprint="b")
+    identity = Identity(method=method, recipe={}, model=model)
+    sample_scored_by(tmp_path, identity, "nut").add(image(1))
+    assert len(sample_scored_by(tmp_path, identity, "bolt")) == is_same
+    before, after = ({**identity.to_dict(), "object": name} for name in ("nut", "bolt"))
+    assert (scored_otherwise(before, after) == []) == is_same
+
+
+def test_a_sample_of_an_earlier_version_which_took_the_name_in_goes_on(tmp_path: Path) -> None:
+    model = ModelIdentity(name="mini", sha256="a", fingerprint="b")
+    identity = Identity(method="patch-knn", recipe={}, model=model)
+    named = {name: value for name, value in identity.to_dict().items() if name not in ("oddlens", "thresholds")}
+    earlier = hashlib.sha256(json.dumps(named | {"object_name": "nut"}, sort_keys=True).encode()).hexdigest()
+    LearningSample(tmp_path, earlier).add(image(1))
+    sample = sample_scored_by(tmp_path, identity, "nut")
+    sample.add(image(2))
+    assert [each.source for each in sample.read()] == ["line/1.png", "line/2.png"]

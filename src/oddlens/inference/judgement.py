@@ -14,7 +14,7 @@ from oddlens.detection.thresholds import ThresholdsDocument
 from oddlens.errors import UsageError, printable
 from oddlens.inference.run_document import RunDocument, part
 from oddlens.methods.recipe import filed_recipe
-from oddlens.methods.registry import method_card
+from oddlens.methods.registry import method_card, uses_object_name
 from oddlens.provenance import differing, plain_recipe
 from oddlens.station import StationState
 
@@ -222,7 +222,7 @@ def _scored_by(state: StationState) -> dict[str, object]:
     }
     if identity.preprocessing_sha256 is not None:
         wanted["preprocessing_sha256"] = identity.preprocessing_sha256
-    if state.object_name is not None:
+    if state.object_name is not None and uses_object_name(identity.method):
         wanted["object"] = state.object_name
     return wanted
 

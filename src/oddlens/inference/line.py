@@ -27,7 +27,7 @@ from oddlens.inference.sinks import Sink
 from oddlens.io.images import Picture
 from oddlens.io.pixels import Pixels
 from oddlens.station.comparison import keep_comparison
-from oddlens.station.learning import ENOUGH, LEAST_COMPARED, LearningSample, scored_by
+from oddlens.station.learning import ENOUGH, LEAST_COMPARED, LearningSample, sample_scored_by
 
 if TYPE_CHECKING:
     from oddlens.detection import Detection
@@ -190,5 +190,5 @@ def sinks_of(
         )  # images get embeddings; it says of none that it is unlike
     elif detector.state is None or detector.state.stage != "learning" or detector.scene is None:
         return None, watch
-    sample = LearningSample(station, scored_by(detector.identity, object_name))
+    sample = sample_scored_by(station, detector.identity, object_name)
     return LearningSink(sample, calibration, detector.scene, references), watch

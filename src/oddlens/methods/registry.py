@@ -108,6 +108,12 @@ def authors_names(method: str) -> Mapping[str, str]:
     return {} if card is None else card.object_names
 
 
+def uses_object_name(method: str) -> bool:
+    """Whether what a method gives depends on what the object is called; also True for a name that is no method's."""
+    cards = [_CARDS.get(name) for name in method.split(SIGN)]
+    return any(card is None or card.needs.object_name for card in cards)
+
+
 def takes_no_references(card: MethodCard) -> str | None:
     """Why a method takes no good examples, in a sentence; None where it takes them."""
     if card.needs.references != "no":

@@ -16,7 +16,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TypedDict
@@ -30,6 +30,7 @@ from oddlens.calibration import Look, Observation, Observations
 from oddlens.io.atomic import write_bytes
 from oddlens.io.paths import is_dir, matching
 from oddlens.io.strict_json import checked, parse_json
+from oddlens.methods.registry import uses_object_name
 from oddlens.provenance import Identity, differing
 
 FOLDER = "learning"
@@ -68,6 +69,16 @@ class _Document(TypedDict):
 
 def scored_by(identity: Identity, object_name: str) -> str:
     """A hash of all that scores depend on: those of other references or another recipe do not belong to the same sample."""
+    return _hash(identity, object_name if uses_object_name(identity.method) else None)
+
+
+def sample_scored_by(station: str | os.PathLike[str], identity: Identity, object_name: str) -> LearningSample:
+    """The sample of a station's line, as far as it was scored as `identity` scores."""
+    # Earlier versions of oddlens took the object's name in, whether a score depends on it or not.
+    return LearningSample(station, scored_by(identity, object_name), earlier=_hash(identity, object_name))
+
+
+def _hash(identity: Identity, object_name: str | None) -> str:
     document = identity.to_dict() | {"object_name": object_name}
     made_of = {name: value for name, value in document.items() if name not in _NOT_SCORES}
     return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
@@ -76,9 +87,11 @@ def scored_by(identity: Identity, object_name: str) -> str:
 def scored_otherwise(found: Mapping[str, object], wanted: Mapping[str, object]) -> list[str]:
     """In what a result was scored in another way than wanted, by what made each; [] where their scores belong together.
 
-    "object" is the object's name, which results of earlier versions do not say: of these it is not compared.
+    "object" is the object's name, which results of earlier versions do not say: of these it is not compared, nor where no score
+    depends on it.
     """
-    skipped = _NOT_SCORES if "object" in found else (*_NOT_SCORES, "object")
+    is_compared = "object" in found and uses_object_name(str(wanted.get("method")))
+    skipped = _NOT_SCORES if is_compared else (*_NOT_SCORES, "object")
     one, other = ({name: each[name] for name in each if name not in skipped} for each in (found, wanted))
     return list(dict.fromkeys(name.removesuffix("_sha256") for name in differing(one, other)))
 
@@ -89,13 +102,16 @@ _NOT_SCORES = ("oddlens", "thresholds", "calibration", "marking")
 class LearningSample:
     """The sample of a station, on disk. What cannot be read, or was scored by something else, is no part of it, and stays.
 
-    station: its folder.
+    station: its folder. earlier: another hash that says the same.
     """
 
-    def __init__(self, station: str | os.PathLike[str], scored_by: str, size: int = ENOUGH) -> None:
+    def __init__(
+        self, station: str | os.PathLike[str], scored_by: str, size: int = ENOUGH, earlier: str | None = None
+    ) -> None:
         self.station = Path(station)
         self._folder = self.station / FOLDER
         self._scored_by = scored_by
+        self._same = frozenset({scored_by, earlier or scored_by})
         self._size = size
         self._known: dict[str, Path] | None = None  # the digests in the sample -> their files
 
@@ -124,14 +140,14 @@ class LearningSample:
 
     def read(self) -> Observations:
         """The images, in the order in which they came."""
-        found = [each for path in _files(self.station) if (each := _unpacked(path, self._scored_by)) is not None]
+        found = [each for path in _files(self.station) if (each := _unpacked(path, self._same)) is not None]
         found.sort(key=lambda each: each[0])
         return Observations("split", tuple(image for _, image in found))
 
     def _files(self) -> dict[str, Path]:
         if self._known is None or (self._known and not is_dir(self._folder)):  # it was deleted: the sample begins again
             # threads may ask at once: it is whole as soon as it is there
-            files = (path for path in _files(self.station) if _unpacked(path, self._scored_by) is not None)
+            files = (path for path in _files(self.station) if _unpacked(path, self._same) is not None)
             self._known = {path.name[:_DIGITS]: path for path in files}
         return self._known
 
@@ -183,7 +199,7 @@ def _packed(image: Observation, scored_by: str) -> bytes:
     return packed
 
 
-def _unpacked(path: Path, scored_by: str) -> tuple[float, Observation] | None:
+def _unpacked(path: Path, scored_by: Container[str]) -> tuple[float, Observation] | None:
     """When an image came, and the image; None for a file that is damaged or was scored by something else."""
     try:
         with safe_open(path, framework="numpy") as file:
@@ -191,7 +207,7 @@ def _unpacked(path: Path, scored_by: str) -> tuple[float, Observation] | None:
             embedding, thumbnail = file.get_tensor("embedding"), file.get_tensor("thumbnail")
     except (OSError, ValueError, SafetensorError):
         return None
-    if document["scored_by"] != scored_by or len(document["size"]) != 2 or min(document["size"]) < 1:
+    if document["scored_by"] not in scored_by or len(document["size"]) != 2 or min(document["size"]) < 1:
         return None
     if embedding.dtype != np.float32 or embedding.ndim != 1 or not np.isfinite(embedding).all():
         return None

@@ -30,7 +30,7 @@ from oddlens.loading import load
 from oddlens.methods.defaults import default_method
 from oddlens.station import read_station, utc_now
 from oddlens.station.feedback import read_feedback
-from oddlens.station.learning import LEAST, LEAST_COMPARED, LearningSample, scored_by
+from oddlens.station.learning import LEAST, LEAST_COMPARED, LearningSample, sample_scored_by
 from oddlens.teaching.references import flagged_references
 
 
@@ -167,7 +167,7 @@ def usual_review_rate(calibration: Calibration | None, kind: Kind) -> float:
 
 def sample_of(detector: Detector, station: str | os.PathLike[str]) -> LearningSample:
     """The sample of a station's line, as far as it was scored as the detector scores."""
-    return LearningSample(station, scored_by(detector.identity, detector.object_name))
+    return sample_scored_by(station, detector.identity, detector.object_name)
 
 
 def calibration_of(detector: Detector) -> Calibration:
