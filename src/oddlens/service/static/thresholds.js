@@ -199,10 +199,11 @@ function log({ audit, log: own }) {
 async function save(button, change) {
   await doing(button, async () => {
     try {
-      const { version } = await patch(asSeen(station), { ...change, who: who() });
-      toast(`Saved: version ${version}.`);
-      station.version = version;
+      const made = await patch(asSeen(station), { ...change, who: who() });
+      toast(`Saved: version ${made.version}.`);
+      station.version = made.version;
       now = { ...saved };
+      begin(made); // at once: what is moved from here on is moved from the new ones
     } finally {
       await load(); // what is in force, whoever set it
     }
