@@ -3,7 +3,7 @@
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from oddlens.visualization.score_chart import score_histogram
@@ -16,6 +16,7 @@ def bars(svg: str, verdict: str) -> list[ElementTree.Element]:
 
 
 @given(SCORES, SCORES, st.floats(-1e3, 1e3))
+@example([128.0], [128.0], 127.99999999999989)
 def test_it_stays_inside_and_its_bars_hold_every_image(good: list[float], bad: list[float], threshold: float) -> None:
     svg = score_histogram({"ok": good, "ng": bad}, [("ng", "NG", threshold)])
     _, _, width, height = map(float, ElementTree.fromstring(svg).attrib["viewBox"].split())

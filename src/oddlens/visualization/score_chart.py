@@ -32,7 +32,8 @@ def score_histogram(groups: Mapping[str, Sequence[float]], marks: Sequence[tuple
     scores = [score for group in groups.values() for score in group]
     values = [*scores, *(score for _, _, score in marks)]
     low, high = min(values), max(values)
-    pad = (high - low) / 40 if high > low else max(1, abs(high)) / 2
+    # Values that floats hardly tell apart are one: the edges of bars between them would fall together.
+    pad = (high - low) / 40 if high - low > 1e-9 * max(abs(low), abs(high)) else max(1, abs(high)) / 2
     low, high = low - pad, high + pad
     bins = min(_MOST_BINS, max(12, round(4 * len(scores) ** 0.5)))
     width = (high - low) / bins
