@@ -32,6 +32,24 @@ def digests(detector: oddlens.Detector) -> tuple[str, ...]:
     return detector.references.digests
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (
+            {"image": 0.27},
+            "What was given by hand stays (NG above 0.27). The other thresholds were made anew, by 5 references, each against the "
+            "others.",
+        ),
+        ({"image": 0.27, "pixel": 0.5}, "What was given by hand stays (NG above 0.27, marked above 0.5)."),
+    ],
+)
+def test_what_was_given_by_hand_is_said_to_stay(detector: oddlens.Detector, given: dict[str, float], said: str) -> None:
+    detector.calibrate_by(Rates())
+    detector.set_thresholds(**given)
+    assert change_references(detector, pictures(4)) == ["1 reference added.", said]
+    assert detector.thresholds.image == 0.27
+
+
 def test_thresholds_of_references_are_made_anew_at_their_rates(detector: oddlens.Detector) -> None:
     detector.calibrate_by(Rates(false_alarm_rate=0.25))
     said = change_references(detector, pictures(4, 5))

@@ -35,12 +35,14 @@ from oddlens.station import Version, locked, write_station
 from oddlens.station.defects import DefectMemory, Defects, KnownDefect
 from oddlens.station.feedback import Mark, read_feedback
 from oddlens.teaching.calibrating import sample_of, usual_review_rate
+from oddlens.teaching.lesson_words import moved, teaches_nothing, what_happened
 from oddlens.teaching.named_region import named_region
 from oddlens.teaching.namer import Namer
 from oddlens.teaching.references import (
     GIVEN_FOR_OTHERS,
     calibrate_by_unflagged,
     flagged_references,
+    made_anew,
     remove_references,
     without,
 )
@@ -217,10 +219,12 @@ class Lesson:
         changes = joining or leaving or new or gone or drawn or named or defects.memory.images != old.memory.images
         if not changes:
             reason = self.detector.no_references
-            nothing = "There is nothing new to learn of what is marked." if reason is None else _teaches_nothing(reason)
+            nothing = "There is nothing new to learn of what is marked." if reason is None else teaches_nothing(reason)
             return Learned(version=None, sentences=tuple(dict.fromkeys([*self._said, nothing])))
-        self._say(len(joining), len(leaving), len(new), named, gone, remade)
-        self._said += _moved(earlier, chosen(self.detector.thresholds, self.detector.calibration()))
+        has_thresholds = self.detector.calibration() is not None
+        counts = len(joining), len(leaving), len(new), named, gone
+        self._said[:0] = what_happened(*counts, remade, has_thresholds)
+        self._said += moved(earlier, chosen(self.detector.thresholds, self.detector.calibration()))
         if sampled > (left := len(sample_of(self.detector, self._folder))) and not renews:
             were = counted(sampled - left, "image of its line was", "images of its line were")
             self._said.append(
@@ -257,7 +261,7 @@ class Lesson:
                 "--renew-calibration: what was drawn at random does not join the references."
             )
         if found and (reason := self.detector.no_references) is not None:
-            self._said.append(_teaches_nothing(reason))
+            self._said.append(teaches_nothing(reason))
             return []
         return found
 
@@ -312,7 +316,7 @@ class Lesson:
             return
         self._remake_thresholds(before)
         if (made := self.detector.calibration()) is not None:
-            self._said.append(f"The thresholds were made anew, by {len(made)} references, each against the others.")
+            self._said.append(made_anew(self.detector, len(made)))
 
     def _remake_thresholds(self, before: Calibration | None) -> None:
         """The thresholds anew, by the references that did not join because they were flagged."""
@@ -412,50 +416,6 @@ class Lesson:
             if changes:
                 self.detector.calibration()  # a memory that the method does not take is refused here
         return changes
-
-    def _say(self, joined: int, left: int, defects: int, named: int, gone: int, remade: bool) -> None:
-        """What happened, in words, before what was said already."""
-        said = []
-        if joined:
-            stays = self.detector.calibration() is not None and not remade and not left
-            stay = " The thresholds stay." if stays else ""
-            said.append(
-                f"{counted(joined, 'flagged image joins', 'flagged images join')} the references.{stay} "
-                "What was flagged sets no threshold: its high score would raise it, and let defects pass."
-            )
-        if left:
-            said.append(f"{counted(left, 'image that was', 'images that were')} marked bad left the references.")
-        if defects:
-            by_name = f", {named} by name" if named else ""
-            said.append(
-                f"{counted(defects, 'image of a defective part is', 'images of defective parts are')} known now{by_name}."
-            )
-        elif named:
-            said.append(f"{counted(named, 'known defect names', 'known defects name')} others now.")
-        if remade and self.detector.calibration() is not None:  # else something else was said of them
-            said.append("Scores are others, so the thresholds were made anew, by the references that were not flagged.")
-        if gone:
-            said.append(f"{counted(gone, 'image of a defective part', 'images of defective parts')} changed or went.")
-        self._said[:0] = said
-
-
-def _moved(were: Thresholds, now: Thresholds) -> Iterator[str]:
-    """Which thresholds are others now, in words."""
-    for name, before, after in (
-        ("threshold", were.image, now.image),
-        ("review threshold", were.review, now.review),
-        ("pixel threshold", were.pixel, now.pixel),
-    ):
-        if before is not None and before != after:
-            yield f"The {name} was {before:.4g} and is {'none' if after is None else f'{after:.4g}'} now."
-
-
-def _teaches_nothing(reason: str) -> str:
-    """What a station cannot be taught, and what to do instead. reason: `Detector.no_references`."""
-    return (
-        f"{reason.partition(':')[0]}, so that images that are marked good teach it nothing: to change its verdicts calibrate the "
-        "station on good images ('oddlens calibrate --good'), or move its threshold ('oddlens station set --threshold')."
-    )
 
 
 @contextmanager

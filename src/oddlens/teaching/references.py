@@ -144,6 +144,18 @@ def change_references(
     return [each for each in said if each]
 
 
+def made_anew(detector: Detector, count: int) -> str:
+    """That references made the thresholds anew, and which ones stay because they were given by hand. count: of the references."""
+    by = f"by {count} references, each against the others."
+    given = detector.thresholds
+    names = {"NG above": given.image, "review above": given.review, "marked above": given.pixel}
+    stay = [f"{name} {value:.4g}" for name, value in names.items() if value is not None]
+    if not stay:
+        return f"The thresholds were made anew, {by}"
+    stays = f"What was given by hand stays ({', '.join(stay)})."
+    return stays if None not in (given.image, given.pixel) else f"{stays} The other thresholds were made anew, {by}"
+
+
 def accept_new(detector: Detector, vetting: Vetting, known: Collection[str]) -> None:
     """Note which doubtful references a person accepted: the detector's promise names them. known: digests of those before."""
     earlier = detector.accepted
@@ -168,7 +180,7 @@ def _thresholds(
     detector.state = Readiness("learning")
     if detector.scene is None:
         detector.scene = detector.scene_of()
-    said = f"The thresholds were made anew, by {count} references, each against the others."
+    said = made_anew(detector, count)
     asked = rates.false_alarm_rate
     if asked is None or rates_for(rates, count) == rates:
         return said
