@@ -40,7 +40,7 @@ class Taught:
         self.pictures = [read_image(path) for path in images]
         self.good, self.flagged = [*range(FIRST)], list[int]()
         self.last = dict[int, Literal["good", "bad"]]()
-        self.stopped = set[int]()
+        self.stopped, self.taken_out = set[int](), set[int]()
         write_station(self.fresh(self.good).to_state(), folder, verb="create", what="made")
 
     def fresh(self, numbers: list[int]) -> Detector:
@@ -62,7 +62,8 @@ class Taught:
         for each, what in self.last.items():
             if what == "bad":
                 self.good, self.flagged = ([n for n in numbers if n != each] for numbers in (self.good, self.flagged))
-            elif each not in self.good + self.flagged:
+                self.taken_out.discard(each)
+            elif each not in [*self.good, *self.flagged, *self.taken_out]:
                 self.flagged.append(each)
         return list(lesson.learned.sentences)
 
@@ -71,6 +72,7 @@ class Taught:
         self._change([self.pictures[number]])
         if number not in self.good + self.flagged:
             (self.flagged if number in self.stopped else self.good).append(number)
+            self.taken_out.discard(number)
 
     def remove(self, number: int) -> None:
         """Take one out there."""
@@ -78,6 +80,7 @@ class Taught:
             self._change(leaving=[self.pictures[number].digest()])
         except UsageError:
             return  # it is none, or the last one
+        self.taken_out |= {number} & set(self.flagged)
         self.good, self.flagged = ([n for n in numbers if n != number] for numbers in (self.good, self.flagged))
 
     def _change(self, joining: list[Picture] | None = None, leaving: list[str] | None = None) -> None:
@@ -144,6 +147,24 @@ def test_one_that_was_added_after_a_flagged_one_sets_the_threshold(taught: Taugh
     assert after is not None
     assert "The thresholds were made anew, by 3 references, each against the others." in said
     assert f"The threshold was {before:.4g} and is {after:.4g} now." in said
+
+
+def test_a_flagged_one_that_is_taken_out_by_hand_does_not_join_again_by_itself(taught: Taught) -> None:
+    taught.learn(4, "good")
+    taught.remove(4)
+    said = taught.learn(5, "good")
+    taught.check()
+    assert taught.flagged == [5]
+    assert (
+        "1 flagged good image was taken out of the references by hand, and what was joins again by hand alone." in said
+    )
+    taught.remove(0)  # the thresholds are made anew, and it is remembered all the same
+    taught.learn(6, "good")
+    taught.check()
+    taught.learn(4, "bad")
+    taught.learn(4, "good")  # who looked at it anew means it
+    assert 4 in taught.flagged
+    taught.check()
 
 
 def test_the_station_itself_knows_which_were_flagged(taught: Taught, tmp_path: Path) -> None:

@@ -305,8 +305,7 @@ class Detector(CalibratedDetector):
         saved = None if references is None else references.to_arrays()
         if saved is not None:
             flagged = self.flagged
-            known = None if flagged is None else tuple(each for each in saved.digests if each in flagged)
-            saved = replace(saved, flagged=known)
+            saved = replace(saved, flagged=None if flagged is None else tuple(sorted(flagged)))
         identity = self.identity
         if self.model_name is not None:
             identity = replace(identity, model=replace(identity.model, name=self.model_name))

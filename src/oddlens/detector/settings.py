@@ -194,7 +194,7 @@ class DetectorSettings:
     def flagged(self) -> frozenset[str] | None:
         """The digests of references that joined because they were flagged; None: an earlier version of oddlens did not say it.
 
-        Fewer than two others set no threshold.
+        Fewer than two others set no threshold. Those that were taken out since are among them.
         """
         return self._flagged
 

@@ -101,8 +101,8 @@ class SavedReferences:
         sizes: (width, height) of the images, in pixels.
         notes: What was noted when they were read, or None.
         digests: Of their pixels; () where they are not known.
-        flagged: The digests of those that joined because the station had flagged them, which set no threshold; None where an
-            earlier version of oddlens did not say it.
+        flagged: The digests of those that joined because the station had flagged them, which set no threshold, also where they
+            were taken out since: no lesson adds them again. None where an earlier version of oddlens did not say it.
     """
 
     features: Mapping[str, NDArray[np.generic]]

@@ -44,6 +44,7 @@ from oddlens.teaching.references import (
     flagged_references,
     made_anew,
     remove_references,
+    taken_out,
     without,
 )
 
@@ -169,6 +170,9 @@ class Lesson:
         self.detector = open_station(folder, device, runtime=runtime) if detector is None else detector
         self._marks = feedback.last
         self._flagged = flagged_references(self.detector, folder)
+        if doubted := taken_out(self.detector) & {mark.sha256 for mark in self._marks if mark.said != "good"}:
+            self.detector.flagged = (self.detector.flagged or frozenset()) - doubted  # another mark is another matter
+        self._taken_out = taken_out(self.detector)
         self._said: list[str] = []
         if feedback.unread:
             self._said.append(
@@ -250,7 +254,10 @@ class Lesson:
     def _joining(self, renews: bool, before: Calibration | None) -> list[Mark]:
         """Good images that were flagged, were not drawn at random, and are no references."""
         known = set(self._digests())
-        found = [mark for mark in self._marks if mark.joins and mark.sha256 not in known]
+        found = [mark for mark in self._marks if mark.joins and mark.sha256 not in known | self._taken_out]
+        if left := len(self._taken_out & {mark.sha256 for mark in self._marks if mark.joins}):
+            were = counted(left, "flagged good image was", "flagged good images were")
+            self._said.append(f"{were} taken out of the references by hand, and what was joins again by hand alone.")
         used = () if before is None else before.digests
         waiting = sum(
             mark.said == "good" and mark.flagged and mark.audit and mark.sha256 not in used for mark in self._marks
@@ -294,8 +301,8 @@ class Lesson:
                 remove_references(self.detector, leaving)
             if joining:
                 self.detector.add_references([mark.image for mark in joining])
-        self._flagged |= {mark.sha256 for mark in joining}
-        self.detector.flagged = self._flagged
+        self._flagged = (self._flagged - set(leaving)) | {mark.sha256 for mark in joining}
+        self.detector.flagged = self._flagged | self._taken_out
 
     def _keep_thresholds(self, before: Calibration | None, leaving: Collection[str], had: bool) -> None:
         """Leave the thresholds alone where no score is higher than before, and the examples that they rest on are there.

@@ -97,7 +97,9 @@ def with_other_references(
         accept: Names of doubtful images that are good; None: it is only asked what would be, and nothing is refused.
     """
     known = () if detector.references is None else detector.references.digests
-    flagged = flagged_references(detector, station) | (read_feedback(station).joining - set(known))
+    flagged = flagged_references(detector, station)
+    if joining:
+        flagged |= read_feedback(station).joining & {each.digest() for each in joining} - set(known)
     said = change_references(detector, joining, leaving, flagged)
     rows: list[Document] = []
     if joining and detector.references is not None and len(detector.references) > 1:

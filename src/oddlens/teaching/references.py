@@ -28,6 +28,12 @@ def flagged_references(detector: Detector, station: str | os.PathLike[str]) -> f
     return (read_feedback(station).joining if detector.flagged is None else detector.flagged) & frozenset(digests)
 
 
+def taken_out(detector: Detector) -> frozenset[str]:
+    """The digests of references that joined because they were flagged, and that somebody took out again: no lesson adds them."""
+    digests = () if detector.references is None else detector.references.digests
+    return (detector.flagged or frozenset()) - frozenset(digests)
+
+
 def calibrate_by_unflagged(detector: Detector, rates: Rates, flagged: Collection[str]) -> int:
     """Thresholds by the references that were not flagged, each held against the others of these; all stay in the memory.
 
@@ -40,7 +46,7 @@ def calibrate_by_unflagged(detector: Detector, rates: Rates, flagged: Collection
         How many references made them; with fewer than two there are none.
     """
     references = detector.references
-    detector.flagged = frozenset(flagged)
+    detector.flagged = frozenset(flagged) | taken_out(detector)
     if references is None:
         return 0
     others = without(references, flagged)
@@ -111,7 +117,8 @@ def change_references(
         detector: It is changed.
         joining: Images that join.
         leaving: Digests of references that go.
-        flagged: Digests of references that joined because they were flagged, which make no thresholds.
+        flagged: Digests of references that joined because they were flagged, which make no thresholds. Those of them that go are
+            remembered, so that no lesson adds them again.
 
     Raises:
         UsageError: There is no such reference, none would be left, or the method takes none.
@@ -169,7 +176,7 @@ def _thresholds(
     """What becomes of the thresholds, in words. stay: whether no score is higher than before."""
     references = detector.references
     if before is not None and before.kind == "split" and stay:
-        detector.flagged = frozenset(flagged)
+        detector.flagged = frozenset(flagged) | taken_out(detector)
         detector.calibrate_by(before)
         return "The thresholds stay."
     count = calibrate_by_unflagged(detector, rates, flagged)
