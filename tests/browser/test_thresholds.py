@@ -103,6 +103,52 @@ def test_a_handle_follows_the_mouse_and_pushes_the_other_one(served: Running, op
     assert float(page.input_value("#image")) == pytest.approx(image, rel=1e-5)
 
 
+def test_what_is_typed_digit_by_digit_leaves_the_other_handle_where_it_was(
+    served: Running, open_page: OpenPage
+) -> None:
+    page = open_page(served.url + "/s/star/thresholds")
+    page.wait_for_selector("#promise:not(:empty)")
+    image = float(page.input_value("#image"))
+    page.fill("#review", str(image / 2))
+    page.locator("#image").press("ControlOrMeta+a")
+    page.locator("#image").press_sequentially("0.")
+    assert float(page.input_value("#review")) == 0  # REVIEW never lies above NG
+    page.locator("#image").press_sequentially("99")
+    assert float(page.input_value("#review")) == pytest.approx(image / 2, rel=1e-5)
+    page.locator("#image").press("ArrowDown")
+    assert 0.9 < float(page.input_value("#image")) < 0.99
+    page.click("#reset")
+    assert float(page.input_value("#review") or 0) != pytest.approx(image / 2, rel=1e-5)
+
+
+def test_what_is_moved_while_it_is_saved_stays_moved(served: Running, open_page: OpenPage) -> None:
+    """And what was sent is saved."""
+    page = open_page(served.url + "/s/star/thresholds")
+
+    def slowly(route: Route) -> None:
+        if route.request.method != "PATCH":
+            return route.continue_()
+        answer = route.fetch()
+        page.fill("#image", "0.9")  # before the answer comes
+        return route.fulfill(response=answer)
+
+    page.route("**/api/stations/star*", slowly)
+    page.fill("#image", "0.8")
+    page.fill("#review", "0.7")
+    page.click("#save")
+    expect(page.locator(".toast")).to_contain_text("Saved")
+    expect(page.locator("#audit tr").first).to_contain_text("0.8")
+    expect(page.locator("#image")).to_have_value("0.9")
+    expect(page.locator("#review")).to_have_value("0.7")
+    expect(page.locator("#save")).to_be_enabled()
+    assert served.service.stations["star"].loaded().thresholds.image == 0.8
+    page.unroute("**/api/stations/star*")
+    page.click("#save")
+    expect(page.locator("#audit tr").first).to_contain_text("threshold 0.9 (was 0.8)")
+    expect(page.locator("#save")).to_be_disabled()
+    assert served.service.stations["star"].loaded().thresholds.image == 0.9
+
+
 def test_the_page_makes_one_promise_where_the_threshold_stands_and_another_where_it_is_moved(
     served: Running, open_page: OpenPage
 ) -> None:

@@ -23,10 +23,10 @@ let groups = {}; // sorted scores by group
 let note; // which earlier ones are not counted
 let bars = {};
 let all = new Float64Array();
-let low = 0;
-let high = 1;
+let [low, high] = [0, 1];
 let saved = { image: null, review: null };
 let now = { ...saved };
+let pushing = {}; // the handle that was moved last, and where the other one lay before it was pushed
 let promise = null; // of the saved ones
 let dragged = null;
 let waiting = false;
@@ -35,10 +35,7 @@ let asked = 0;
 function take(scores) {
   const by = { good: [], bad: [], unknown: [] };
   note = scores.note;
-  scores.score.forEach((score, place) => {
-    if (score == null) return;
-    (by[scores.said[place]] ?? by.unknown).push(score);
-  });
+  scores.score.forEach((score, place) => score != null && (by[scores.said[place]] ?? by.unknown).push(score));
   groups = Object.fromEntries(Object.entries(by).map(([name, list]) => [name, sorted(list)]));
   all = sorted(Object.values(by).flat());
   const known = [saved.image, saved.review, calibration?.scores.at(-1)].filter((value) => value != null);
@@ -48,11 +45,13 @@ function take(scores) {
   // A few scores far beyond the thresholds must not press all others into a corner: they share the last bar.
   if (known.length) high = Math.min(high, Math.max(...known) + BEYOND * (Math.max(...known) - low));
   const air = (high - low) * 0.04 || 0.05;
-  low -= air;
-  high += air;
+  [low, high] = [low - air, high + air];
   bars = Object.fromEntries(Object.entries(groups).map(([name, list]) => [name, binned(list, low, high, BINS)]));
   bars.calibration = binned(calibration?.scores ?? [], low, high, BINS);
-  for (const name of ["image", "review"]) Object.assign($(`#${name}-range`), { min: low, max: high });
+  for (const name of ["image", "review"]) {
+    Object.assign($(`#${name}-range`), { min: low, max: high });
+    $(`#${name}`).step = 10 ** Math.floor(Math.log10((high - low) / 50));
+  }
 }
 
 function draw() {
@@ -128,15 +127,16 @@ function words() {
 
 function fields(except) {
   for (const name of ["image", "review"]) {
-    const value = now[name];
-    if (except !== $(`#${name}-range`)) $(`#${name}-range`).value = value ?? high;
-    if (except !== $(`#${name}`)) $(`#${name}`).value = value == null ? "" : Number(value.toPrecision(6));
+    if (except !== $(`#${name}-range`)) $(`#${name}-range`).value = now[name] ?? high;
+    if (except !== $(`#${name}`)) $(`#${name}`).value = now[name] == null ? "" : Number(now[name].toPrecision(6));
   }
 }
 
-/** Put a handle somewhere; the other one is pushed along, as REVIEW never lies above NG. */
+/** Put a handle somewhere; the other one is pushed along, as REVIEW never lies above NG, and comes back: who types 0.3 begins with 0. */
 function move(name, value, source) {
-  now[name] = value;
+  const other = name === "image" ? "review" : "image";
+  if (pushing.name !== name) pushing = { name, from: now[other] };
+  now = { [name]: value, [other]: pushing.from };
   if (name === "image" && now.review != null && value != null && now.review > value) now.review = value;
   if (name === "review" && now.image != null && value != null && value > now.image) now.image = value;
   fields(source);
@@ -154,11 +154,12 @@ function repaint() {
   performance.measure("repaint", { start: begun, end: performance.now() });
 }
 
-const moved = () => ["image", "review"].filter((name) => now[name] !== saved[name]);
+const moved = (from = saved) => ["image", "review"].filter((name) => now[name] !== from[name]);
 
 /** Take what is in force. A handle that a person has moved stays; the other one gives way, as REVIEW never lies above NG. */
-function begin({ version, thresholds }) {
-  const kept = Object.fromEntries(moved().map((name) => [name, now[name]]));
+function begin({ version, thresholds }, those = moved()) {
+  const kept = Object.fromEntries(those.map((name) => [name, now[name]]));
+  pushing = {};
   saved = { image: thresholds.image ?? null, review: thresholds.review ?? null };
   now = { ...saved, ...kept };
   if (now.review != null && now.image != null && now.review > now.image) Object.assign(now, "review" in kept ? { image: now.review } : { review: now.image });
@@ -197,13 +198,13 @@ function log({ audit, log: own }) {
 }
 
 async function save(button, change) {
+  const sent = { ...now };
   await doing(button, async () => {
     try {
       const made = await patch(asSeen(station), { ...change, who: who() });
       toast(`Saved: version ${made.version}.`);
       station.version = made.version;
-      now = { ...saved };
-      begin(made); // at once: what is moved from here on is moved from the new ones
+      begin(made, moved(sent)); // at once, with what was moved since: from here on moves are from the new ones
     } finally {
       await load(); // what is in force, whoever set it
     }
@@ -233,7 +234,7 @@ for (const kind of ["pointerup", "pointercancel"]) canvas.addEventListener(kind,
 // What was not moved is not sent: a calibrated threshold would become one that was given by hand, which promises less.
 submitted($("#form"), () => save($("#save"), Object.fromEntries(moved().map((name) => [name === "image" ? "threshold" : "review_threshold", now[name]]))));
 $("#reset").addEventListener("click", () => {
-  now = { ...saved };
+  [now, pushing] = [{ ...saved }, {}];
   fields();
   repaint();
 });
