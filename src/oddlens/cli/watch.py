@@ -205,7 +205,7 @@ def _renewed(
     except OddlensError as error:
         say(f"oddlens: the station was changed, and goes on as it was before: {error}")
         return before, line
-    line.close()
+    line.close(is_last=False)
     try:
         new = line_of(detector)
     except OddlensError as error:
@@ -333,8 +333,11 @@ class _Line:
                     break
         return not (left and stop.is_set())
 
-    def close(self) -> None:
-        """Write the last report, and say what was found; once, also where no other line could take its place."""
+    def close(self, is_last: bool = True) -> None:
+        """Write the last report, and say what was found; once, also where no other line could take its place.
+
+        is_last: else nothing is said where nothing was found: another line goes on.
+        """
         if self._is_closed:
             return
         self._is_closed = True
@@ -347,6 +350,8 @@ class _Line:
             self._run.close()
             self._notes.finish()
         count = self._console.counts.total()
+        if not (count or is_last):
+            return
         say(f"{counted(count, 'image')}: {say_counts(self._console.counts)}: {self._folder.folder.root / REPORT}")
         for sentence in (*self._said.get("drift", ()), *self._said.get("station", ()), *self._said.get("promise", ())):
             say(f"oddlens: {sentence}")

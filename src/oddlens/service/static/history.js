@@ -73,7 +73,7 @@ function drawTrend() {
   const { context, width, height, em } = area;
   const points = trend.time.map((time, at) => ({ time: +new Date(time), score: trend.score[at], verdict: trend.verdict[at] ?? "none" })).filter((each) => each.score != null);
   canvas.setAttribute("aria-label", `Scores of ${counted(points.length, "image")} over time`);
-  const lines = [["image", "NG above", "ng"], ["review", "REVIEW above", "review"], ["high", "usual up to", "quiet"], ["median", "usually", "quiet"]]
+  const lines = [["image", "NG above, when last inspected:", "ng"], ["review", "REVIEW above, when last inspected:", "review"], ["high", "usual up to", "quiet"], ["median", "usually", "quiet"]]
     .filter(([name]) => trend.limits[name] != null).map(([name, means, hue]) => ({ name, means, hue, value: trend.limits[name] }));
   $("#trend-legend").replaceChildren(...lines.map(({ means, hue, value, name }) => el("span", {}, svg("svg", { viewBox: "0 0 16 16", "aria-hidden": "true" },
     svg("path", { d: "M0 8h16", stroke: `var(--${hue})`, "stroke-width": 3, "stroke-dasharray": name === "median" ? "3 3" : "none" })), `${means} ${brief(value)}`)),
