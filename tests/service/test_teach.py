@@ -135,6 +135,12 @@ class TestCalibration:
         assert found["declared"] == [declared_bound(REFERENCES, rank) for rank in range(REFERENCES + 1)]
         assert found["threshold"] == found["scores"][-1]
 
+    def test_a_review_threshold_that_was_given_by_hand_makes_no_rate(self, client: TestClient) -> None:
+        assert client.get(f"{STATION}/calibration").json()["review_rate"] == 0  # too few images for any
+        ok(client.patch(STATION, json={"review_threshold": 0.0001}))
+        found = client.get(f"{STATION}/calibration").json()
+        assert (found["review_threshold"], found["review_rate"]) == (0.0001, 0)
+
     def test_on_other_good_images(self, client: TestClient) -> None:
         good = files(*range(60, 72))
         before = client.get(f"{STATION}/calibration").json()

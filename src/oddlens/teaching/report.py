@@ -85,12 +85,15 @@ def calibration_document(detector: Detector, station: str | os.PathLike[str]) ->
     count = len(scores)
     ranks = () if calibration is None or calibration.broken else range(count + 1)
     defects = detector.defects
+    review_rate = None if calibration is None else calibration.review_rate
+    if calibration is not None and calibration.thresholds.review is None:
+        review_rate = 0.0  # the images are too few for any
     return {
         "kind": None if calibration is None else calibration.kind,
         "count": count,
         "scores": scores,
         "false_alarm_rate": None if calibration is None else calibration.false_alarm_rate,
-        "review_rate": None if calibration is None else calibration.review_rate,
+        "review_rate": review_rate,
         "threshold": thresholds.image,
         "review_threshold": thresholds.review,
         "promise": thresholds.promise,

@@ -3,9 +3,6 @@
 import { el } from "./dom.js";
 import { percentUp } from "./recount.js";
 
-/** What a station sends to review: the good images that it has may be too few for any. */
-export const reviewRate = (calibration) => (calibration?.review_threshold == null ? 0 : calibration.review_rate);
-
 /** Choose the rate in force of a list, unless a person has chosen another one; one that is not among them joins it. */
 export function choose(select, rate) {
   if (select.dataset.chosen != null && select.value !== select.dataset.chosen) return;

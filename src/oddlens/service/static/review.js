@@ -132,7 +132,7 @@ function teach(said) {
   const dialog = $("#learn");
   const go = async (event) => {
     event.preventDefault();
-    const marked = await say(item, { said });
+    const marked = await doing(event.submitter, () => say(item, { said })); // once, however often it is pressed
     dialog.close();
     if (marked) openLearn(station, load);
   };

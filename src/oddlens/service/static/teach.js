@@ -4,7 +4,7 @@ import { asSeen, call, get, ofStation, patch, images, post, who } from "./api.js
 import { $, counted, data, doing, el, moment, number, soon, submitted, tableRow, toast, working } from "./dom.js";
 import { dropZone } from "./drop.js";
 import { openLearn, turnedTable, withItems } from "./learn.js";
-import { choose, reviewRate } from "./rates.js";
+import { choose } from "./rates.js";
 import { percentUp } from "./recount.js";
 import { watchStation } from "./status.js";
 import { called, decide, looking, vetted } from "./vetting.js";
@@ -34,7 +34,7 @@ async function load() {
   others.hidden = others.disabled = references.length < 2;
   if (others.disabled && others.selected) others.parentNode.value = "files";
   $("[data-files]").hidden = others.parentNode.value !== "files";
-  choose($("[name=review_rate]"), reviewRate(calibration));
+  choose($("[name=review_rate]"), calibration?.review_rate ?? 0);
   $("#versions").replaceChildren(...[...current.versions].reverse().map((each) => tableRow([
     each.number, el("span", { class: "quiet" }, each.time ? moment(each.time) : ""), el("td", { class: "words" }, each.what ?? ""),
     each.number === current.version ? "in force" : el("button", { type: "button", onclick: () => back(each.number) }, "Go back to it")])));

@@ -3,7 +3,7 @@
 import { asSeen, get, ofStation, patch, who } from "./api.js";
 import { clean, colour, filling, mark, redrawn, swatch, ticks } from "./canvas.js";
 import { $, $$, counted, data, doing, el, moment, percent, soon, submitted, tableRow, toast } from "./dom.js";
-import { choose, reviewRate } from "./rates.js";
+import { choose } from "./rates.js";
 import { atOrBelow, binned, boundAt, percentUp, recount, sorted } from "./recount.js";
 import { watchStation } from "./status.js";
 
@@ -181,7 +181,7 @@ async function load() {
   repaint();
   log(current);
   if (calibration) choose($("[name=false_alarm_rate]"), calibration.false_alarm_rate);
-  choose($("[name=review_rate]"), reviewRate(calibration));
+  choose($("[name=review_rate]"), calibration?.review_rate ?? 0);
   $("#rates").hidden = !calibration;
   $("#uncalibrated").hidden = Boolean(calibration);
   $("#legend").replaceChildren(
