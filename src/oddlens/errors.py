@@ -215,6 +215,10 @@ class ModelError(OddlensError):
     """A model or its weights are missing, damaged, or do not fit."""
 
 
+class MethodError(OddlensError):
+    """The code of a method that is not of oddlens fails, or what it gives has not the form that is asked of a method."""
+
+
 class DataError(OddlensError):
     """A data set on disk is not what its layout says."""
 

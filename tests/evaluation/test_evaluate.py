@@ -12,6 +12,7 @@ from torch import Tensor
 
 import oddlens
 from oddlens.backbone.backbone import Backbone
+from oddlens.errors import OddlensError
 from oddlens.evaluation import Benchmark, Key, Variant
 from oddlens.evaluation.chunks import Chunks
 from oddlens.evaluation.evaluate import CategoryScorer
@@ -66,8 +67,9 @@ def test_chunks_that_are_kept_do_not_run_again_and_the_cells_are_the_same(
     benchmark.open()
     (job,) = benchmark._jobs
 
-    def score(advance: Callable[[int], None]) -> list[dict[Variant, CellFindings]]:
+    def score(advance: Callable[[int], None]) -> list[dict[Variant, CellFindings | OddlensError]]:
         scorer = CategoryScorer([job], plan, tmp_path / "out", chunks)
+        assert scorer._detectors
         seen.clear()  # the references
         return scorer.score(range(17), advance, tmp_path / "kept")
 

@@ -29,7 +29,7 @@ from oddlens.io.images import Picture
 from oddlens.io.inputs import Images, Input, each_input, is_live
 from oddlens.io.loader import BATCH_SIZE, checked_count, load, load_each
 from oddlens.methods.common.recent import Recent
-from oddlens.methods.outside_code import method_sha256
+from oddlens.methods.outside_code import faults_of, method_sha256
 from oddlens.methods.recipe import change_recipe
 from oddlens.methods.scoring import Numbers, Scores, ScoringMethod
 from oddlens.provenance import Identity, plain_recipe, preprocessing_sha256, versions
@@ -224,7 +224,9 @@ class Detector(CalibratedDetector):
             )
         text = self._encode_prompts(self._object_of(object_name))
         with self.method.inference():
-            scores = self._mentioned(self._finished(encoded, self.method.score_set(encoded.features, text)))
+            with faults_of(self.method.card):
+                given = self.method.score_set(encoded.features, text)
+            scores = self._mentioned(self._finished(encoded, given))
         value_range = self.fixed_range
         if math.isinf(value_range.high):
             highest = max(float(each.max()) for each in scores.maps)

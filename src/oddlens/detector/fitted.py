@@ -19,7 +19,7 @@ from oddlens.detector.good_images import read_good_images, warn_of_doubles
 from oddlens.detector.inside import within
 from oddlens.detector.reference_encoder import ReferenceEncoder
 from oddlens.detector.settings import DetectorSettings, Fit, KeptFit
-from oddlens.encoding import EncodedBatch, joined, joined_scores
+from oddlens.encoding import EncodedBatch, check_scores, joined, joined_scores
 from oddlens.encoding.arrays import aligned, scores_to_numpy, to_numpy
 from oddlens.errors import (
     OddlensWarning,
@@ -34,6 +34,7 @@ from oddlens.errors import (
 from oddlens.io.inputs import Images
 from oddlens.io.loader import BATCH_SIZE
 from oddlens.io.paths import is_file
+from oddlens.methods.outside_code import faults_of
 from oddlens.methods.scoring import Array, Memory, Numbers, Scores, Text
 
 UNSEEN_BEGINS = "the mask of the background leaves nothing of "
@@ -72,7 +73,8 @@ class FittedDetector(DetectorSettings):
 
     def _bank(self, references: EncodedBatch) -> Memory:
         """The memory of references, which knows whose tiles its rows are."""
-        memory: Memory = self.method.fit(references.features)
+        with faults_of(self.method.card):
+            memory: Memory = self.method.fit(references.features)
         return memory.of_tiles(references.view_images()) if references.layouts else memory
 
     def _keep(self, references: EncodedBatch | None, memory: Memory | None) -> None:
@@ -234,7 +236,7 @@ class FittedDetector(DetectorSettings):
     ) -> tuple[Memory, Iterable[tuple[EncodedBatch, Scores[Numbers]]]]:
         """The memory as images are scored with it, and what the references score, each with the others as its memory."""
         text = self._encode_prompts(object_name)
-        with self.method.inference():
+        with self.method.inference(), faults_of(self.method.card):
             fitted, own = self.method.fit_prompts(self._beside_defects(memory), references.features, text)
         if own is None:
             return fitted, self._leave_one_out(references, fitted, text)
@@ -258,11 +260,16 @@ class FittedDetector(DetectorSettings):
 
     def _score_batch(self, encoded: EncodedBatch, text: Text, memory: Memory | None) -> Scores[Numbers]:
         with self.method.inference():
-            return self._finished(encoded, self.method.score(encoded.features, text, memory))
+            with faults_of(self.method.card):
+                scores = self.method.score(encoded.features, text, memory)
+            return self._finished(encoded, scores)
 
     def _finished(self, encoded: EncodedBatch, scores: Scores[Array]) -> Scores[Numbers]:
         """What is made of a method's scores and maps, for images and for references alike: all scores pass here."""
-        finished = joined_scores(scores_to_numpy(scores), encoded, self.fixed_range.low)
+        with faults_of(self.method.card):
+            given = scores_to_numpy(scores)
+        check_scores(given, sum(map(len, encoded.views)), self.method.card.name)
+        finished = joined_scores(given, encoded, self.fixed_range.low)
         return finished if self._roi is None else within(finished, self._roi, self.fixed_range.low)
 
     def _mentioned(self, scores: Scores[Numbers]) -> Scores[Numbers]:
@@ -299,7 +306,8 @@ class FittedDetector(DetectorSettings):
                 f"the object name cannot be {shortened(object_name)}: give a text that says in a word or two what is on the images"
             )
         check_name("the object name", object_name)
-        return self._texts.get(object_name, lambda: self.method.encode_prompts(object_name))
+        with faults_of(self.method.card):
+            return self._texts.get(object_name, lambda: self.method.encode_prompts(object_name))
 
 
 def _ready(references: EncodedBatch) -> EncodedBatch:

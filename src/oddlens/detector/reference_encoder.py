@@ -12,6 +12,7 @@ from oddlens.encoding import EncodedBatch, Encoder, Prepared, joined
 from oddlens.io.images import Picture
 from oddlens.io.loader import BATCH_SIZE
 from oddlens.io.preparation import AS_IN_PAPERS, Preparation
+from oddlens.methods.outside_code import faults_of
 from oddlens.methods.scoring import ScoringMethod
 
 
@@ -24,10 +25,9 @@ class ReferenceEncoder:
 
     def prepare(self, picture: Picture) -> Prepared:
         """As `Encoder.prepare`, with all views of the image, the image itself first; any thread may do it."""
-        parts = [
-            self._encoder.prepare(replace(picture, pixels=view))
-            for view in self._method.reference_views(picture.pixels)
-        ]
+        with faults_of(self._method.card):
+            views = self._method.reference_views(picture.pixels)
+        parts = [self._encoder.prepare(replace(picture, pixels=view)) for view in views]
         return replace(
             parts[0],
             views=tuple(view for part in parts for view in part.views),
@@ -49,11 +49,11 @@ class ReferenceEncoder:
     def _encoded(self, images: Sequence[Prepared], views: int) -> EncodedBatch:
         (encoded,) = self._encoder.encode_all(images)
         if views == 1:
-            with self._method.inference():
+            with self._method.inference(), faults_of(self._method.card):
                 return replace(encoded, features=self._method.reference_features(encoded.features, 1))
         tiles = len(encoded.views[0])
         rows = np.arange(views * tiles).reshape(views, tiles).T.ravel().tolist()  # of each tile, its views in a row
-        with self._method.inference():
+        with self._method.inference(), faults_of(self._method.card):
             by_tile = {name: value[rows] for name, value in encoded.features.items()}
             features = self._method.reference_features(by_tile, views)
         return replace(encoded[:1], features=features, seconds=encoded.seconds)

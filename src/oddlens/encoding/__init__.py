@@ -2,13 +2,14 @@
 
 from oddlens.encoding.batch import EncodedBatch, encoding_settings, joined
 from oddlens.encoding.encoder import LARGEST_SCALED, Encoder, Prepared, check_shape, encode_together
-from oddlens.encoding.joining import joined_scores
+from oddlens.encoding.joining import check_scores, joined_scores
 
 __all__ = [
     "LARGEST_SCALED",
     "EncodedBatch",
     "Encoder",
     "Prepared",
+    "check_scores",
     "check_shape",
     "encode_together",
     "encoding_settings",

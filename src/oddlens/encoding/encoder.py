@@ -17,6 +17,7 @@ from oddlens.io.images import Picture
 from oddlens.io.loader import BATCH_SIZE
 from oddlens.io.pixels import Pixels
 from oddlens.io.preparation import AS_IN_PAPERS, Layout, Preparation
+from oddlens.methods.outside_code import faults_of
 from oddlens.methods.recipe_fields import LARGEST_SIDE
 from oddlens.methods.scoring import Features, ScoringMethod
 
@@ -222,7 +223,8 @@ class _Pass:
                     vision_pass = first.vision_pass(pixels, self._request, () if layouts else sizes)
                     for number, method in self._methods.items():
                         shared, started = vision_pass.seconds, time.perf_counter()
-                        parts[number].append(method.encode(vision_pass))
+                        with faults_of(method.card):
+                            parts[number].append(method.encode(vision_pass))
                         seconds[number] += shared + time.perf_counter() - started
         images = [each.image for each in waiting]
         for number, features in parts.items():

@@ -1,12 +1,40 @@
-"""What a method says of the tiles of images, as what it says of the images."""
+"""What a method says of a batch: its form, and of the tiles of images what it says of the images."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from oddlens.encoding.batch import EncodedBatch
+from oddlens.errors import MethodError
 from oddlens.io.preparation import Layout
 from oddlens.methods.scoring import Numbers, Scores
+
+
+def check_scores(scores: Scores[Numbers], count: int, method: str) -> None:
+    """Raise `MethodError` where what a method gives is not of so many images, or of another form than `Scores` has.
+
+    method: its name.
+    """
+    single = {"scores": scores.scores, "unseen": scores.unseen, **scores.parts}
+    for name, values in single.items():
+        if values is not None and values.shape != (count,):
+            raise MethodError(
+                f"{method} gives {name} of the shape {list(values.shape)} where [{count}] is wanted: mend it"
+            )
+    for name, maps in (("maps", scores.maps), ("labels", scores.labels)):
+        if maps is None:
+            continue
+        if isinstance(maps, np.ndarray):
+            if maps.ndim != 3 or len(maps) != count:
+                wanted = f"[{count}, height, width]"
+                raise MethodError(
+                    f"{method} gives {name} of the shape {list(maps.shape)} where {wanted} is wanted: mend it"
+                )
+        elif len(maps) != count or any(each.ndim != 2 for each in maps):
+            shapes = ", ".join(str(list(each.shape)) for each in maps)
+            raise MethodError(
+                f"{method} gives {name} of the shapes {shapes} where {count} of [height, width] are wanted: mend it"
+            )
 
 
 def joined_scores(scores: Scores[Numbers], encoded: EncodedBatch, outside: float) -> Scores[Numbers]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from oddlens.data import Record, read_mask
 from oddlens.detection import Detection, Thresholds, ValueRange
+from oddlens.errors import OddlensError
 from oddlens.evaluation.cell_key import Variant
 from oddlens.evaluation.cell_results import CellResult, ExampleImage
 from oddlens.evaluation.evaluator import Evaluator
@@ -106,10 +107,15 @@ class CellFindings:
         return result
 
 
-def finished(jobs: Sequence[Job], found: Sequence[dict[Variant, CellFindings]]) -> list[dict[Variant, CellResult]]:
-    """The cells of jobs, from what all their images gave. Raises as `CellFindings.result`."""
+def finished(
+    jobs: Sequence[Job], found: Sequence[dict[Variant, CellFindings | OddlensError]]
+) -> list[dict[Variant, CellResult | OddlensError]]:
+    """The cells of jobs, from what all their images gave; of one that has failed why. Raises as `CellFindings.result`."""
     return [
-        {variant: findings.result(job, variant) for variant, findings in of_job.items()}
+        {
+            variant: findings if isinstance(findings, OddlensError) else findings.result(job, variant)
+            for variant, findings in of_job.items()
+        }
         for job, of_job in zip(jobs, found, strict=True)
     ]
 

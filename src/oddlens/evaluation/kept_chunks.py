@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
@@ -104,12 +104,6 @@ class KeptChunks:
             raise ValueError("its digest is of something else")
         arrays = load(content)
         return _found(checked(parse_json(arrays.pop("document").tobytes()), _Document), arrays)
-
-    def each(self, first: int, cells: Iterable[str], found: Iterable[Found]) -> Iterator[Found]:
-        """What cells have of a chunk, as it comes; it is written."""
-        for cell, each in zip(cells, found, strict=True):
-            self.write(first, cell, each)
-            yield each
 
     def write(self, first: int, cell: str, found: Found) -> None:
         """Keep what a cell has of the chunk that begins with image `first`, one image at least. Raises as `write_bytes`."""

@@ -44,7 +44,7 @@ class _Part:
     images: range | None
 
 
-_Made = Evaluated | list[dict[Variant, CellFindings]]
+_Made = Evaluated | list[dict[Variant, CellFindings | OddlensError]]
 """`Evaluated` of a group, or what the images gave, or the error for which they gave nothing."""
 
 
@@ -140,11 +140,17 @@ def _joined(jobs: Sequence[Job], made: Sequence[object], out: Path, chunks: Chun
     for each in made:
         if isinstance(each, OddlensError):
             return each
-    whole, *others = cast("Sequence[list[dict[Variant, CellFindings]]]", made)
+    whole, *others = cast("Sequence[list[dict[Variant, CellFindings | OddlensError]]]", made)
     for part in others:
         for own, more in zip(whole, part, strict=True):
-            for variant, findings in own.items():
-                findings.merge(more[variant])
+            for variant, other in more.items():
+                findings = own[variant]
+                if isinstance(findings, OddlensError):
+                    continue  # the first fault of a cell is the one that is named
+                if isinstance(other, OddlensError):
+                    own[variant] = other
+                else:
+                    findings.merge(other)
     try:
         results = finished(jobs, whole)
     except OddlensError as error:

@@ -26,8 +26,9 @@ from oddlens.evaluation.seen_before import remarks_on_examples, remarks_on_weigh
 from oddlens.io.paths import is_dir, is_file, why_no_folder
 from oddlens.methods.registry import authors_names
 
-Evaluated = list[dict[Variant, CellResult]] | OddlensError
-"""The cells of a group's jobs, in their order; or the error for which there are none, as where a file cannot be read."""
+Evaluated = list[dict[Variant, CellResult | OddlensError]] | OddlensError
+"""The cells of a group's jobs, in their order, and the error of each that failed; or the one for which there is none at all, as
+where an image cannot be read."""
 
 
 class Evaluation(Interface):
@@ -61,12 +62,13 @@ def evaluate_here(
 
 
 def write_cells(
-    jobs: Sequence[Job], results: Sequence[Mapping[Variant, CellResult]], out: Path, chunks: Chunks
+    jobs: Sequence[Job], results: Sequence[Mapping[Variant, CellResult | OddlensError]], out: Path, chunks: Chunks
 ) -> None:
     """Write the cells of jobs that were evaluated together, each in its file; chunks that were kept of them go."""
     for job, done in zip(jobs, results, strict=True):
         for variant, cell in done.items():
-            write_cell(job.key(variant).path(out), cell)
+            if not isinstance(cell, OddlensError):
+                write_cell(job.key(variant).path(out), cell)
     discard(folder_of(out, jobs, chunks))
 
 
@@ -164,7 +166,8 @@ class Benchmark:
     ) -> Iterator[Job]:
         """Evaluate the cells that are left; yields each job when its cells are written.
 
-        The methods of a category run together. A category with a file that cannot be read goes to `skipped`, and the others go on.
+        The methods of a category run together. A category with a file that cannot be read goes to `skipped`, and so do the cells of
+        a method that fails on one of its images; the others go on.
 
         Args:
             advance: Called with the number of images that have just been done.
@@ -187,8 +190,12 @@ class Benchmark:
                     continue
                 for job, done in zip(jobs, results, strict=True):
                     for variant, cell in done.items():
-                        self._cells[job.key(variant)] = cell
-                    yield job
+                        if isinstance(cell, OddlensError):
+                            self.skipped.append(Skipped(job.key(variant), str(cell)))
+                        else:
+                            self._cells[job.key(variant)] = cell
+                    if not all(isinstance(cell, OddlensError) for cell in done.values()):
+                        yield job
         except DiskError as error:
             how = "" if self._resume else " without --no-resume"
             raise DiskError(f"{error}, then run the same again{how}: it goes on with what is not done") from error

@@ -14,6 +14,7 @@ from oddlens.detector import Detector
 from oddlens.io.paths import is_dir, is_file, matching
 from oddlens.methods.base import method_class
 from oddlens.methods.card import MethodCard
+from oddlens.methods.outside_code import faults_of
 from oddlens.methods.recipe import Depth, fit_recipe, make_recipe, named_fields
 from oddlens.methods.recipe_fields import Recipe
 from oddlens.methods.registry import method_card
@@ -33,7 +34,8 @@ def torch_detector(
     card = method_card(method)
     if weights is not None:
         card.check_takes_weights()  # before a file is read
-    made = method_class(card)
+    with faults_of(card):
+        made = method_class(card)
     learned = None if weights is None else read_weights(Path(weights))
     trained: dict[str, object] = {}
     if learned is not None:
@@ -43,7 +45,9 @@ def torch_detector(
     backbone, recipe, notes = load_fitted(card, model, device, {**trained, **overrides})
     if learned is not None:
         learned.check_model(backbone.fingerprint, backbone.card.name)
-    detector = Detector(card.name, made(backbone, recipe, learned), notes, None if learned is None else learned.source)
+    with faults_of(card):
+        bound = made(backbone, recipe, learned)
+    detector = Detector(card.name, bound, notes, None if learned is None else learned.source)
     _ = detector.weights_hash  # of the file as it was read: it may be another one later
     return detector
 

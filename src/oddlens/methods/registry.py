@@ -78,6 +78,14 @@ def method_card(name: str) -> MethodCard:
     return fusion_card(cards[0], cards[1])
 
 
+def unknown_method(name: str) -> str | None:
+    """The part of a method's name that neither oddlens nor an installed package brings; None where all is known."""
+    parts = [part.strip() for part in name.split(SIGN)]
+    if any(part.casefold() not in _CARDS for part in parts):
+        _register_packages()
+    return next((part for part in parts if part.casefold() not in _CARDS), None)
+
+
 def _named(name: str) -> MethodCard:
     if not isinstance(name, str) or name.casefold() not in _CARDS:
         _register_packages()

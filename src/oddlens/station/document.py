@@ -11,11 +11,11 @@ from typing import NotRequired, TypedDict
 from oddlens.calibration import Calibration, Rates, is_given
 from oddlens.calibration.calibration import CalibrationDocument
 from oddlens.detection.thresholds import ThresholdsDocument
-from oddlens.errors import UsageError, as_argument, printable
+from oddlens.errors import UsageError, as_argument, printable, shortened
 from oddlens.io.paths import exists, is_closed, is_dir, matching, read_bytes, why_absent, why_not_opened
 from oddlens.io.strict_json import checked, parse_json
 from oddlens.methods.recipe import filed_recipe
-from oddlens.methods.registry import method_card
+from oddlens.methods.registry import method_card, unknown_method
 from oddlens.provenance import respelled
 from oddlens.station.state import SECTIONS, SectionDocuments, VersionDocument
 
@@ -180,11 +180,20 @@ def parse_document(data: bytes, path: Path) -> Document:
         raise UsageError(f"{path} is of a format that this version of oddlens does not read: {instead}")
     try:
         document = checked(found if number == FORMAT else _in_format_5(found), Document)
+        _check_method(document["method"], path)
         if fault := _fault_of(document):
             raise ValueError(fault)
     except ValueError as error:
         raise UsageError(f"{path} is damaged ({error}): {what_to_do(path)}") from error
     return document
+
+
+def _check_method(name: str, path: Path) -> None:
+    """Raise `UsageError` where nothing here brings the method of a station. path: of what names it, for the sentence."""
+    if (missing := unknown_method(name)) is not None:
+        raise UsageError(
+            f"{path} names the method {shortened(missing)}, which nothing here brings: install its package, and the station opens"
+        )
 
 
 def is_later_format(found: object) -> bool:

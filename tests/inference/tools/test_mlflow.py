@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -110,6 +111,35 @@ def test_an_address_that_takes_nothing_is_a_sentence_without_a_password(results:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match=r"is a file: give the name of a folder"):
         give(results, tmp_path / "file")
+
+
+def test_an_address_is_left_to_mlflow_which_says_what_it_does_not_take(
+    results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(OddlensError, match=r"^MLflow at file:\./runs cannot take the results"):
+        give(results, "file:./runs")
+    assert not (tmp_path / "file:.").exists()
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(UsageError, match=r"^MLflow needs the package psycopg for postgresql://host/runs: install it"):
+        give(results, "postgresql://ada:secret@host/runs")
+
+
+def test_a_server_that_does_not_answer_is_not_waited_for_long(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import mlflow
+
+    tries = []
+
+    def nobody(*_: object) -> None:
+        tries.append(os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"])
+        raise mlflow.MlflowException("nobody answers")
+
+    monkeypatch.delenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", raising=False)
+    monkeypatch.setattr(mlflow, "get_experiment_by_name", nobody)
+    with pytest.raises(OddlensError, match="nobody answers"):
+        give(results, "http://127.0.0.1:1")
+    assert tries == ["3"]
+    assert "MLFLOW_HTTP_REQUEST_MAX_RETRIES" not in os.environ
 
 
 def test_a_missing_package_is_a_sentence(results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

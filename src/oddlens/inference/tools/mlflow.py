@@ -30,6 +30,8 @@ from oddlens.io.paths import in_utf8, is_file, why_no_folder
 _LOADER = "oddlens.inference.tools.mlflow_model"
 _LONGEST_VALUE = 500
 """Letters of a parameter that every version of MLflow takes."""
+_TRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
+"""How often MLflow asks a server again, unless its user says it: its own seven times last four minutes where nobody answers."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def log_files(folder: Path, *names: str) -> None:
 
 def _address(place: str) -> tuple[str, str | None]:
     """Where MLflow keeps runs, and where it keeps files: for a folder a database in it, and a folder beside that."""
-    if "://" in place:
+    if "://" in place or place.startswith("file:"):
         return place, None
     folder = Path(place).absolute()
     if reason := why_no_folder(folder):
@@ -188,6 +190,8 @@ def started_run(to: Place, experiment: str, name: str | None) -> Iterator[str]:
     level = logger.level
     if mlflow.active_run() is not None:
         raise UsageError("a run of MLflow is going on in this program: end it first")
+    tries = os.environ.get(_TRIES)
+    os.environ.setdefault(_TRIES, "3")
     mlflow.set_tracking_uri(address)
     logger.setLevel(logging.WARNING)  # it tells of every table that it makes
     try:
@@ -197,6 +201,8 @@ def started_run(to: Place, experiment: str, name: str | None) -> Iterator[str]:
         with mlflow.start_run(run_name=name) as run:
             mlflow.set_tag("oddlens", __version__)
             yield run.info.run_id
+    except ModuleNotFoundError as error:
+        raise UsageError(f"MLflow needs the package {error.name} for {_shown(address)}: install it") from error
     except (OddlensError, ImportError, AttributeError, NameError, TypeError):
         raise  # ours, or a fault of the program
     except Exception as error:  # MLflow's, or of what it writes to
@@ -207,4 +213,6 @@ def started_run(to: Place, experiment: str, name: str | None) -> Iterator[str]:
         ) from error
     finally:
         mlflow.set_tracking_uri(before)
+        if tries is None:
+            os.environ.pop(_TRIES, None)
         logger.setLevel(level)
