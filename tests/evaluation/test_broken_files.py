@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import oddlens
 from oddlens.data import Record, open_dataset
 from oddlens.data.layouts import LAYOUTS
 from oddlens.errors import DataError
 from oddlens.evaluation import Benchmark
 from tests.data.small_sets import SMALL_SETS, mask, picture
-from tests.evaluation.tiny_set import make_plan, run_whole
+from tests.evaluation.tiny_set import make_plan, run_whole, write_set
 
 every_layout = pytest.mark.parametrize("layout", [each.name for each in LAYOUTS])
 MASK_LESS = {"covid", "folder", "head-ct", "yes-no"}
@@ -89,6 +90,16 @@ def test_the_black_mask_of_a_normal_image_that_cannot_be_read(
     root = SMALL_SETS[layout](tmp_path)
     cut(root / file)
     assert_no_figures(root, open_clip_folder, tmp_path / "out", root.name)
+
+
+def test_every_variant_and_method_says_it_of_a_mask(tmp_path: Path, open_clip_folder: Path) -> None:
+    root = write_set(tmp_path / "parts", ("bolt",))
+    cut(root / "bolt" / "ground_truth" / "block" / "002_mask.png")
+    detectors = tuple(oddlens.load(name, open_clip_folder) for name in ("winclip", "patch-knn"))
+    run = run_whole(make_plan(root, open_clip_folder, shots=(2,), detectors=detectors), tmp_path / "out")
+    assert not run.cells
+    assert len(run.skipped) == 4
+    assert all("002_mask.png" in skip.reason for skip in run.skipped)
 
 
 LISTED = {"manifest", "meta-json", "real-iad", "coco"}

@@ -203,7 +203,7 @@ class _OpenCell:
             self.findings.encoding += each.encoding
             self.findings.scoring += each.scoring
             if each.detections:
-                truths += [] if truths else map(self._truth, records, each.detections)
+                truths += [] if truths else list(map(self._truth, records, each.detections))  # all of them or none
                 self._add(records, each.detections, truths)
 
     def finish(self) -> None:
