@@ -1,5 +1,6 @@
 """Images that learned weights were trained on promise nothing: what they score is not what new images score."""
 
+import json
 from dataclasses import asdict
 from pathlib import Path
 
@@ -100,3 +101,10 @@ def test_references_among_them_break_the_promise_of_leave_one_out(
         calibration = detector.calibrate()
     assert "the weights were trained on 1 of the 6 references" in calibration.promise
     assert not detector.with_references(None).add_references([*map(str, good[3:])]).calibration().broken
+
+
+def test_a_check_of_a_station_does_not_count_them(detector: Detector, good: list[Path], tmp_path: Path) -> None:
+    detector.set_thresholds(image=0.9).save(tmp_path / "line")
+    done = run("station", "check", tmp_path / "line", "--good", tmp_path / "good", "--device", "cpu", "--json")
+    assert "3 of the good images are among the images that its weights were trained on: left out" in done.err
+    assert json.loads(done.out)["false_alarms"]["total"] == 5

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from oddlens.cli.options import say
 from oddlens.cli.progress import progress
 from oddlens.errors import Failure, counted
+from oddlens.io.paths import is_file
 
 if TYPE_CHECKING:
     from oddlens.calibration import Calibration
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class KnownImages:
     """Images that a station was made of: what is counted of them would be too good.
+
+    Those that its weights were trained on are no part of it: they are known by the bytes of their files.
 
     by_pixels: what they are to it, by the digest of their pixels. by_path: likewise, of those whose digests it does not keep.
     """
@@ -74,6 +78,8 @@ def judged_images(
                 continue
             digest = digests[outcome.source]
             where = known.by_pixels.get(digest) or known.by_path.get(os.path.realpath(outcome.source))
+            if where is None and _is_of(outcome.source, detector.training_images):
+                where = "images that its weights were trained on"
             known.by_pixels.setdefault(digest, f"{what} that were given already")
             if where is None:
                 yield outcome
@@ -81,3 +87,10 @@ def judged_images(
                 left_out[where] += 1
     for where, count in left_out.items():
         say(f"oddlens: {counted(count, f'of the {what} is', f'of the {what} are')} among the {where}: left out")
+
+
+def _is_of(source: str, hashes: Collection[str]) -> bool:
+    """Whether an image is a file with one of these short hashes."""
+    from oddlens.data.contents import Contents
+
+    return bool(hashes) and is_file(source) and Contents().hashes([Path(source)])[0] in hashes

@@ -53,8 +53,8 @@ def check(
 ) -> None:
     """Count false alarms and misses on labelled images. They are compared with what the station promises.
 
-    Images that the station was made of or calibrated on are left out: of them the counts would be too good. The check is kept in
-    the station's log.
+    Images that the station was made of or calibrated on, or that its weights were trained on, are left out: of them the counts
+    would be too good. The check is kept in the station's log.
 
     Exit code: 0 where the false alarms agree with the promise or nothing is promised, 1 where they do not or images failed, 2 if
     the call was wrong.

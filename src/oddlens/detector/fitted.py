@@ -189,9 +189,9 @@ class FittedDetector(DetectorSettings):
 
         Those may score lower than new ones, so that the threshold is too low. They are known by the bytes of their files.
         """
-        files = [source for source in sources if self._training_images and is_file(source)]
+        files = [source for source in sources if self.training_images and is_file(source)]
         hashes = Contents().hashes(map(Path, files))
-        seen = [printable(file) for file, digits in zip(files, hashes, strict=True) if digits in self._training_images]
+        seen = [printable(file) for file, digits in zip(files, hashes, strict=True) if digits in self.training_images]
         if not seen:
             return ""
         said = (

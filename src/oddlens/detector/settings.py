@@ -103,8 +103,8 @@ class DetectorSettings:
         return None if self.weights is None else cached_hash(Path(self.weights))
 
     @cached_property
-    def _training_images(self) -> frozenset[str]:
-        """Short hashes of what the learned part was trained on, as far as its file says."""
+    def training_images(self) -> frozenset[str]:
+        """Short hashes (`data.contents`) of the files that the learned part was trained on, as far as its file says."""
         return frozenset() if self.learned_from is None else training_images(Path(self.learned_from))
 
     @property
