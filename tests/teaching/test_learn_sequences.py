@@ -233,3 +233,13 @@ def test_thresholds_of_other_good_images_give_way_to_those_that_were_not_flagged
     state = read_station(taught.folder).state
     assert state is not None
     assert state.stage == "learning"
+
+
+def test_the_last_ones_do_not_go(taught: Taught) -> None:
+    for number in range(FIRST):
+        taught.mark(number, "bad")
+    with pytest.raises(
+        UsageError, match=r"^references that are all marked bad cannot go: add others first, on the page Teach$"
+    ):
+        Lesson(taught.folder, runtime="onnx")
+    assert len(read_station(taught.folder).references.sources) == FIRST  # type: ignore[union-attr]

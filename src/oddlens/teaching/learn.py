@@ -41,6 +41,7 @@ from oddlens.teaching.namer import Namer
 from oddlens.teaching.references import (
     GIVEN_FOR_OTHERS,
     calibrate_by_unflagged,
+    check_some_stay,
     flagged_references,
     made_anew,
     remove_references,
@@ -298,6 +299,8 @@ class Lesson:
     def _change_references(self, joining: Sequence[Mark], leaving: Collection[str]) -> None:
         with _quietly():
             if leaving:
+                if self.detector.needs_references:
+                    check_some_stay(self.detector, len(leaving), len(joining), "references that are all marked bad")
                 remove_references(self.detector, leaving)
             if joining:
                 self.detector.add_references([mark.image for mark in joining])

@@ -104,6 +104,13 @@ def remove_references(detector: Detector, digests: Collection[str]) -> None:
         detector.accepted = Accepted.of((), accepted, kept=accepted.reasons.keys() - gone)
 
 
+def check_some_stay(detector: Detector, leaving: int, joining: int, which: str = "the last references") -> None:
+    """Raise `UsageError` where so few references would be left that the method cannot do with them. which: go, for the sentence."""
+    known = 0 if detector.references is None else len(detector.references)
+    if leaving and known - leaving + joining < max(1, detector.least_references):
+        raise UsageError(f"{which} cannot go: add others first, on the page Teach")
+
+
 def change_references(
     detector: Detector, joining: Sequence[Picture] = (), leaving: Collection[str] = (), flagged: Collection[str] = ()
 ) -> list[str]:
@@ -127,8 +134,7 @@ def change_references(
     known = () if detector.references is None else detector.references.digests
     if missing := [digest for digest in leaving if digest not in known]:
         raise UsageError(f"there is no reference {missing[0][:12]}: it may be removed by now")
-    if leaving and len(known) - len(leaving) + len(joining) < max(1, detector.least_references):
-        raise UsageError("the last references cannot go: add others first")
+    check_some_stay(detector, len(leaving), len(joining))
     before, rates, said = detector.calibration(), detector.rates, []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", OddlensWarning)  # what becomes of the calibration is said below
