@@ -15,7 +15,7 @@ from tests.browser.running import Running, files
 from tests.service.given import png
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, Route
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
@@ -50,6 +50,25 @@ def test_a_comment_that_is_not_saved_stays_with_its_image(served: Running, open_
     assert (newest.said, newest.comment) == ("bad", "a scratch at the edge")
     page.keyboard.press("k")
     expect(page.locator("#draft")).to_be_hidden()
+
+
+def test_what_is_written_while_a_mark_is_made_stays_with_its_image(served: Running, open_page: OpenPage) -> None:
+    page = gallery(served, open_page, "late", [815, 816])
+    comment = page.locator("[name=comment]")
+
+    def slowly(route: Route) -> None:
+        answer = route.fetch()
+        comment.fill("at the edge, and a second one")  # before the answer comes
+        route.fulfill(response=answer)
+
+    page.route("**/feedback", slowly)
+    comment.fill("at the edge")
+    page.click("[data-judged=wrong]")
+    expect(page.locator("#tiles .tile").nth(1)).to_have_attribute("aria-current", "true")
+    assert served.service.history.latest("star", 1)[0].comment == "at the edge"
+    page.locator("#tiles .tile").first.click()
+    expect(comment).to_have_value("at the edge, and a second one")
+    expect(page.locator("#draft")).to_be_visible()
 
 
 def test_an_offer_names_its_image_and_touches_no_other(served: Running, open_page: OpenPage) -> None:

@@ -83,6 +83,7 @@ const written = (item) => Object.fromEntries(["comment", "defect"].map((name) =>
 /** said: {"judged"} or {"said"}; what is written of the image goes along. */
 async function say(item, said) {
   const { comment, defect } = written(item);
+  const draft = drafts.get(item.id);
   const mark = {};
   const unsaved = (why) => banner(`mark ${item.id}`, `What you said of ${fileName(item.source)} is not saved${why}.`, true);
   awaited.add(mark);
@@ -97,7 +98,7 @@ async function say(item, said) {
     unsaved("");
     return false;
   }
-  drafts.delete(item.id);
+  if (drafts.get(item.id) === draft) drafts.delete(item.id); // else more was written meanwhile
   replace(changed);
   if (changed.remark) toast(changed.remark, true);
   return true;
