@@ -51,6 +51,7 @@ def document() -> MetricsDocument:
             result("mvtec", "winclip", 4, {"image_auroc": 0.95}, {"image_auroc": 0.0123}, []),
             result("our_parts & {50%}", "patch-knn", 4, {"pixel_fpr95": 0.031}, {}, []),
         ],
+        "skipped": [],
     }
 
 

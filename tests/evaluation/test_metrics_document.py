@@ -10,6 +10,8 @@ import pytest
 
 import oddlens
 from oddlens.evaluation import METRICS, Benchmark, Key, Skipped, Variant, summarise
+from oddlens.evaluation.latex_table import write_latex
+from oddlens.evaluation.markdown_tables import write_table
 from oddlens.evaluation.metrics_document import score_lines
 
 
@@ -118,6 +120,25 @@ def test_what_was_skipped_is_reported(finished: Benchmark) -> None:
     ]
     assert document["results"][0]["categories"] == []
     assert document["results"][0]["mean"] == {}
+
+
+def test_means_that_lack_a_skipped_cell_say_so(finished: Benchmark) -> None:
+    gone, left = [key for key in finished.cells if key.variant.seed == 1]
+    cells = {key: cell for key, cell in finished.cells.items() if key != gone}
+    document = summarise(finished.plan, cells, [Skipped(gone, "it failed")])
+    zero, few = document["results"]
+    assert (few["lacking"], "lacking" in zero) == (1, False)
+    assert {each["category"]: each.get("lacking") for each in few["categories"]} == {
+        gone.category: 1,
+        left.category: None,
+    }
+    by_nature = summarise(finished.plan, cells, [Skipped(gone, "it takes none", by_nature=True)])
+    assert "lacking" not in by_nature["results"][1]
+    row, *_ = (line for line in write_table(document).splitlines() if "winclip" in line and "‡" in line)
+    assert row.split("|")[3].strip() == "2"
+    latex = write_latex(document)
+    assert r"\rlap{$\ddagger$}" in latex
+    assert "% it failed: no figures for winclip 2-shot seed 1" in latex
 
 
 def test_every_score_has_a_line(finished: Benchmark) -> None:

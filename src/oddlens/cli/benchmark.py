@@ -175,6 +175,7 @@ def benchmark(
         variants,
         write_results,
     )
+    from oddlens.evaluation.marks import LACKING, STAR, marks_line
     from oddlens.loading import load
 
     sources = open_sources(data)
@@ -214,7 +215,13 @@ def benchmark(
     print_table(*summary_table(document))
     say(f"results: {out}")
     bare = bare_lines(document)
-    say(*(f"oddlens: {line}" for line in unseen_lines(document) + skipped_lines(document) + bare))
+    marks = marks_line(document, STAR + LACKING).strip()  # the lines below say what a dagger means
+    say(
+        *(
+            f"oddlens: {line}"
+            for line in ([marks] if marks else []) + unseen_lines(document) + skipped_lines(document) + bare
+        )
+    )
     if bare or not run.cells or not all(skip.by_nature for skip in run.skipped):
         raise typer.Exit(1)
 

@@ -57,7 +57,8 @@ class SeedEntry(SeedFigures):
 
 class CategoryEntry(Means):
     """One category: its cells, and their means over the seeds. pixels_compared_at: (height, width); None: the images' own sizes.
-    unseen: how many test images the method looked at nothing of, with any seed; only where there are some.
+    unseen: how many test images the method looked at nothing of, with any seed; only where there are some. lacking: how many of its
+    cells were skipped, likewise.
     """
 
     category: str
@@ -66,6 +67,7 @@ class CategoryEntry(Means):
     pixels_compared_at: tuple[int, int] | None
     notes: list[str]
     unseen: NotRequired[int]
+    lacking: NotRequired[int]
     by_seed: list[SeedEntry]
 
 
@@ -83,6 +85,7 @@ class ResultEntry(Means):
     """One data set, method and number of shots: means over the seeds of the unweighted means over the categories.
 
     categories_counted: how many categories define a figure. categories: [] where everything was skipped; then no mean has a value.
+    lacking: how many cells were skipped, of all categories; only where some were.
     """
 
     dataset: str
@@ -91,6 +94,7 @@ class ResultEntry(Means):
     seeds: list[int | None]
     by_seed: list[SeedFigures]
     categories_counted: dict[str, int]
+    lacking: NotRequired[int]
     categories: list[CategoryEntry]
     published: list[PublishedEntry]
 

@@ -12,8 +12,9 @@ from oddlens.evaluation.markdown_tables import (
     problem_lines,
     remark_lines,
     settings_line,
+    skipped_lines,
 )
-from oddlens.evaluation.marks import DAGGER, STAR, marks_line, mean_marks
+from oddlens.evaluation.marks import MARKS, marks_line, mean_marks
 from oddlens.evaluation.metric_names import columns, headings
 
 _SPREAD = r"$\pm$ is the standard deviation over the draws of the good examples"
@@ -35,6 +36,7 @@ _ESCAPES = str.maketrans(
         "±": r"$\pm$",
         "↓": r"$\downarrow$",
         "†": r"$\dagger$",
+        "‡": r"$\ddagger$",
     }
 )
 
@@ -58,11 +60,12 @@ def write_latex(document: MetricsDocument) -> str:
             body += [r"\midrule", rf"\multicolumn{{{2 + len(names)}}}{{l}}{{\emph{{{title}}}}} \\"]
         for result in ours:
             body += _rows(result, document["methods"][result["method"]], names, sources)
+    comments = problem_lines(document) + remark_lines(document) + skipped_lines(document)
     return (
         "\n".join(
             [
                 r"% \usepackage{booktabs,graphicx}, and \bibliography{references} for the keys.",
-                *(f"% {' '.join(line.split())}" for line in problem_lines(document) + remark_lines(document)),
+                *(f"% {' '.join(line.split())}" for line in comments),
                 r"\begin{table*}",
                 r"\centering\footnotesize\setlength{\tabcolsep}{2pt}",
                 rf"\caption{{{_caption(document)}}}",
@@ -156,7 +159,7 @@ def _number(cell: str) -> str:
     """
     if cell == "-":
         return "--"
-    figure = cell.rstrip(STAR + DAGGER)
+    figure = cell.rstrip(MARKS)
     marks = escaped(cell.removeprefix(figure))
     number = f"${figure}$".replace("±", r"\pm") if "±" in figure or "<" in figure else figure
     return number + (rf"\rlap{{{marks}}}" if marks else "")

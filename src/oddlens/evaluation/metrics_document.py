@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,8 @@ FORMAT = 3
 
 def summarise(plan: Plan, cells: Mapping[Key, CellResult], skipped: Iterable[Skipped]) -> MetricsDocument:
     """The document of OUT/metrics.json, in the form that `document` describes. A category's protocol decides its figures."""
+    missed = list(skipped)
+    lacking = [skip.key for skip in missed if not skip.by_nature]
     found, machine = versions(), plan.detectors[0].identity.machine
     return {
         "format": FORMAT,
@@ -51,12 +54,12 @@ def summarise(plan: Plan, cells: Mapping[Key, CellResult], skipped: Iterable[Ski
         "methods": {detector.name: _method(detector, plan.trained_on[detector.name]) for detector in plan.detectors},
         "datasets": {source.name: _dataset(source) for source in plan.sources},
         "results": [
-            _result(source, detector, shots, cells)
+            _result(source, detector, shots, cells, lacking)
             for source in plan.sources
             for detector in plan.detectors
             for shots in sorted({variant.shots for variant in plan.variants_of(detector)})
         ],
-        "skipped": [{**_place(skip.key), "reason": skip.reason} for skip in skipped],
+        "skipped": [{**_place(skip.key), "reason": skip.reason} for skip in missed],
         "machine": {
             "oddlens": found["oddlens"],
             "python": found["python"],
@@ -135,7 +138,15 @@ def _leaderboard_row(row: PublishedRoad) -> LeaderboardRow:
     }
 
 
-def _result(source: NamedDataset, detector: Detector, shots: int, cells: Mapping[Key, CellResult]) -> ResultEntry:
+def _result(
+    source: NamedDataset, detector: Detector, shots: int, cells: Mapping[Key, CellResult], lacking: Iterable[Key]
+) -> ResultEntry:
+    """lacking: the cells of the benchmark that were skipped, but could have been measured."""
+    without = Counter(
+        key.category
+        for key in lacking
+        if (key.dataset, key.method, key.variant.shots) == (source.name, detector.name, shots)
+    )
     categories: dict[str, dict[int | None, CellResult]] = {}
     for key, cell in cells.items():
         if (key.dataset, key.method, key.variant.shots) == (source.name, detector.name, shots):
@@ -147,7 +158,7 @@ def _result(source: NamedDataset, detector: Detector, shots: int, cells: Mapping
     ]
     drawn = any(_differ(by_seed.values()) for by_seed in categories.values())
     published = find_published(recognise(source), detector.name, shots, detector.identity.model.name)
-    return {
+    result: ResultEntry = {
         "dataset": source.name,
         "method": detector.name,
         "shots": shots,
@@ -161,12 +172,15 @@ def _result(source: NamedDataset, detector: Detector, shots: int, cells: Mapping
             )
             for name in names
         },
-        "categories": [_category(category, by_seed) for category, by_seed in categories.items()],
+        "categories": [_category(category, by_seed, without[category]) for category, by_seed in categories.items()],
         "published": [_published(entry) for entry in published],
     }
+    if categories and without:
+        result["lacking"] = without.total()
+    return result
 
 
-def _category(category: str, cells: Mapping[int | None, CellResult]) -> CategoryEntry:
+def _category(category: str, cells: Mapping[int | None, CellResult], lacking: int) -> CategoryEntry:
     any_cell = next(iter(cells.values()))
     names, rows, drawn = list(any_cell.figures), [cell.figures for cell in cells.values()], _differ(cells.values())
     notes = list(dict.fromkeys(note for cell in cells.values() for note in cell.notes))
@@ -200,6 +214,8 @@ def _category(category: str, cells: Mapping[int | None, CellResult]) -> Category
     }
     if unseen := {score.path for cell in cells.values() for score in cell.scores if score.unseen}:
         entry["unseen"] = len(unseen)
+    if lacking:
+        entry["lacking"] = lacking
     return entry
 
 
