@@ -95,7 +95,13 @@ def test_thresholds_of_other_images_stay_where_references_join_and_go_where_one_
     made = detector.calibrate(pictures(*range(10, 20)), 0.1)
     assert change_references(detector, pictures(4)) == ["1 reference added.", "The thresholds stay."]
     assert detector.calibration() == made
-    change_references(detector, leaving=digests(detector)[:1])
+    removed, said = change_references(detector, leaving=digests(detector)[:1])
+    assert removed == "1 reference removed."
+    assert said == (
+        f"The calibration on 10 other good images went with it ({made.thresholds.in_words()}): calibrate the station again for its "
+        "promise. The thresholds were made anew, by 4 references, each against the others. They are too few for the false-alarm "
+        "rate of 0.1 that was asked for: it is what their number allows."
+    )
     after = detector.calibration()
     assert after is not None
     assert (after.kind, len(after)) == ("leave-one-out", 4)

@@ -194,6 +194,9 @@ def _thresholds(
     if detector.scene is None:
         detector.scene = detector.scene_of()
     said = made_anew(detector, count)
+    if before is not None and before.kind == "split":
+        gone = f"The calibration on {counted(len(before), 'other good image')} went with it ({before.thresholds.in_words()})"
+        said = f"{gone}: calibrate the station again for its promise. {said}"
     asked = rates.false_alarm_rate
     if asked is None or rates_for(rates, count) == rates:
         return said
