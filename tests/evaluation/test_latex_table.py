@@ -66,6 +66,11 @@ def test_every_key_of_the_table_has_an_entry(document: MetricsDocument) -> None:
     assert len(cited) == 7
 
 
+def test_a_method_without_a_row_is_not_in_the_caption(document: MetricsDocument) -> None:
+    document["methods"]["anovl"] = {**document["methods"]["winclip"], "title": "AnoVL", "citations": ["deng2023anovl"]}
+    assert "AnoVL" not in write_latex(document)
+
+
 def test_what_was_not_measured_has_no_row(document: MetricsDocument) -> None:
     document["results"][2]["categories"] = []
     text = write_latex(document)

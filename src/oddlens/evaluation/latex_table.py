@@ -101,7 +101,8 @@ def cite(keys: Sequence[str]) -> str:
 
 def _caption(document: MetricsDocument) -> str:
     models: dict[str, list[str]] = {}
-    for method in document["methods"].values():
+    measured = {result["method"] for result in document["results"] if result["categories"]}
+    for method in (each for name, each in document["methods"].items() if name in measured):
         models.setdefault(method["model"], []).append(escaped(method["title"]))
     used = "; ".join(
         rf"{', '.join(methods)} on \texttt{{{escaped(model)}}}{cite(model_citations(model))}"

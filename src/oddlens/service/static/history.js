@@ -77,7 +77,7 @@ function drawTrend() {
     .filter(([name]) => trend.limits[name] != null).map(([name, means, hue]) => ({ name, means, hue, value: trend.limits[name] }));
   $("#trend-legend").replaceChildren(...lines.map(({ means, hue, value, name }) => el("span", {}, svg("svg", { viewBox: "0 0 16 16", "aria-hidden": "true" },
     svg("path", { d: "M0 8h16", stroke: `var(--${hue})`, "stroke-width": 3, "stroke-dasharray": name === "median" ? "3 3" : "none" })), `${means} ${brief(value)}`)),
-    trend.limits.high == null ? `what is usual: shown from ${trend.limits.least} images that are not NG` : "", trend.note ?? "");
+    ...[trend.limits.high == null && `what is usual: shown from ${trend.limits.least} images that are not NG`, trend.note].filter(Boolean).map((words) => el("span", {}, words)));
   if (!points.length) return nothing(area, "Nothing was inspected in this time.");
   const values = [...points.map((each) => each.score), ...lines.map((each) => each.value)];
   const [low, high] = [Math.min(...values), Math.max(...values)];
