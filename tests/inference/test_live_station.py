@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 
 import oddlens
-from oddlens.calibration import Readiness
+from oddlens.calibration import Exchangeability, Readiness
 from oddlens.detection import Detection
 from oddlens.inference import live_station
 from oddlens.inference.live_station import LiveStation, StationError
 from oddlens.io.images import Picture
 from oddlens.station import read_station, write_station
 from oddlens.station.changes import by_hand
+from oddlens.station.comparison import keep_comparison
 from oddlens.station.learning import LEAST_COMPARED
 from oddlens.teaching.references import change_references
 from tests.service.given import make_road_station, make_station, part
@@ -154,6 +155,28 @@ def test_a_station_that_learns_keeps_its_sample_and_compares_it(plates: LiveStat
     anew = LiveStation("plates", plates.folder, "auto").loaded()
     assert anew.detector.state is not None
     assert anew.detector.state.tested is None
+
+
+def test_what_another_program_finds_of_its_line_is_taken(plates: LiveStation) -> None:
+    """A promise that a run of detect has withdrawn stands nowhere."""
+    detector = oddlens.open_station(plates.folder)
+    detector.state = Readiness("ready")
+    detector.save(plates.folder)
+    first = plates.loaded()
+    assert first.calibration is not None
+    plates.is_changed()
+    assert not plates.is_changed()
+    worse = Exchangeability(5, 58, None, 0.001, groups="ok")
+    keep_comparison(plates.folder, first.calibration, worse)
+    assert plates.is_changed()
+    assert plates.loaded() is first
+    assert first.detector.state is not None
+    assert first.detector.state.tested == worse
+    said = str(first.thresholds.promise)
+    assert said == read_station(plates.folder).thresholds_in_force.promise
+    assert "so the promise does not hold" in said
+    (plates.folder / "line.json").unlink()
+    assert plates.loaded().thresholds.promise != said
 
 
 def test_a_drift_is_noticed_once(plates: LiveStation) -> None:

@@ -21,6 +21,7 @@ from oddlens.inference.records import Record
 from oddlens.io.images import Picture
 from oddlens.loading import open_station
 from oddlens.methods.card import TAKEN
+from oddlens.station.comparison import LINE, last_comparison
 from oddlens.station.document import STATION, read_document
 from oddlens.station.folder import FEEDBACK
 from oddlens.station.learning import LEAST_COMPARED
@@ -91,6 +92,12 @@ class Loaded:
                 sink.write(self._seen, record)
         return self._compare() | self._notice()
 
+    def take_comparison(self, station: Path) -> None:
+        """Take what the last comparison with the line said, of whichever program: what the station promises depends on it."""
+        state, calibration = self.detector.state, self.calibration
+        if state is not None and calibration is not None:
+            self.detector.state = replace(state, tested=last_comparison(station, calibration))
+
     def _notice(self) -> bool:
         alarm = None if self.watch is None else self.watch.monitor.alarm
         if alarm is None or self.drift is not None:
@@ -131,6 +138,7 @@ class LiveStation:
         self._runtime = runtime
         self._lock = RLock()
         self._stamp: Stamp | None = None
+        self._line: Stamp | None = None
         self._seen = self._stamps()
         self._loaded: Loaded | None = None
         self._problem: str | None = None
@@ -151,19 +159,23 @@ class LiveStation:
             stamp, now = stamp_of(self.folder), time.monotonic()
             if stamp != self._stamp or (self._loaded is None and now >= self._next_try):
                 self._next_try = now + _AGAIN_S
+                self._line = stamp_of(self.folder, LINE)
                 self._open()
                 self._stamp = stamp
             if self._loaded is None:
                 raise StationError(self._problem or "")
+            if (line := stamp_of(self.folder, LINE)) != self._line:
+                self._line = line
+                self._loaded.take_comparison(self.folder)
             return self._loaded
 
     def is_changed(self) -> bool:
-        """Whether it was changed or marked since the last call, by whichever program. It is not opened."""
+        """Whether it was changed, marked or compared with its line since the last call, by whichever program. It is not opened."""
         before, self._seen = self._seen, self._stamps()
         return before != self._seen
 
     def _stamps(self) -> tuple[Stamp | None, ...]:
-        return stamp_of(self.folder), stamp_of(self.folder, FEEDBACK)
+        return tuple(stamp_of(self.folder, name) for name in (STATION, FEEDBACK, LINE))
 
     def to_dict(self) -> dict[str, object]:
         """What it is, as JSON values; of a damaged one its name and its problem."""

@@ -23,7 +23,8 @@ from oddlens.io.strict_json import checked, parse_json
 from oddlens.station.learning import kept_count
 from oddlens.station.state import StationState, utc_now
 
-_LINE = "line.json"
+LINE = "line.json"
+"""The file in STATION."""
 
 
 class _Document(TypedDict):
@@ -37,31 +38,31 @@ def keep_comparison(
     station: str | os.PathLike[str], calibration: Calibration, found: Exchangeability
 ) -> Exchangeability:
     """Keep what a comparison found, with its time; the same that was found earlier keeps its own."""
-    known = _read(Path(station), calibration)
+    known = last_comparison(Path(station), calibration)
     if known == found:
         return known
     found = replace(found, time=utc_now())
     document: _Document = {"calibration": calibration.sha256, "compared": {**found.to_dict()}}
     with suppress(OddlensError):
-        write_text(Path(station) / _LINE, json.dumps(document, indent=2) + "\n")
+        write_text(Path(station) / LINE, json.dumps(document, indent=2) + "\n")
     return found
 
 
 def with_comparison(state: StationState, station: Path) -> StationState:
     """The station with what the last comparison said of its calibration, where there was one."""
     calibration = state.calibration_in_force
-    if state.state is None or calibration is None or (found := _read(station, calibration)) is None:
+    if state.state is None or calibration is None or (found := last_comparison(station, calibration)) is None:
         return state
     return replace(state, state=replace(state.state, tested=found))
 
 
-def _read(station: Path, calibration: Calibration) -> Exchangeability | None:
-    """What is kept of a calibration. What is damaged is as if it were not there: the next run compares again.
+def last_comparison(station: Path, calibration: Calibration) -> Exchangeability | None:
+    """What the last comparison said of a calibration; None without one.
 
-    So is what was found of images that were deleted since.
+    What is damaged is as if it were not there: the next run compares again. So is what was found of images that were deleted since.
     """
     with suppress(OSError, ValueError, OddlensError):
-        document = checked(parse_json(read_bytes(station / _LINE)), _Document)
+        document = checked(parse_json(read_bytes(station / LINE)), _Document)
         if document["calibration"] == calibration.sha256:
             found = Exchangeability.from_dict(document["compared"])
             return None if found.groups == "line" and kept_count(station) < found.later else found
