@@ -166,6 +166,7 @@ def test_thresholds_that_moved_meanwhile_hold_for_what_is_there(
     done = watch(incoming, "--station", mine, out=out, until=2)
     assert done.code == 0, done.err
     assert [record["threshold"] for record in lines(out)] == [0.0001, 0.0001]
+    assert f"no new images: {out / 'report.html'}" in watch(incoming, "--station", mine, out=out, until=2).err
 
 
 def await_a_result(out: Path) -> None:

@@ -352,7 +352,8 @@ class _Line:
         count = self._console.counts.total()
         if not (count or is_last):
             return
-        say(f"{counted(count, 'image')}: {say_counts(self._console.counts)}: {self._folder.folder.root / REPORT}")
+        found = f"{counted(count, 'image')}: {say_counts(self._console.counts)}" if count else "no new images"
+        say(f"{found}: {self._folder.folder.root / REPORT}")
         for sentence in (*self._said.get("drift", ()), *self._said.get("station", ()), *self._said.get("promise", ())):
             say(f"oddlens: {sentence}")
 
