@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 import oddlens
-from oddlens.data import Record, open_dataset
+from oddlens.data import Record, open_dataset, write_manifest
 from oddlens.data.layouts import LAYOUTS
 from oddlens.errors import DataError
 from oddlens.evaluation import Benchmark
@@ -100,6 +100,20 @@ def test_every_variant_and_method_says_it_of_a_mask(tmp_path: Path, open_clip_fo
     assert not run.cells
     assert len(run.skipped) == 4
     assert all("002_mask.png" in skip.reason for skip in run.skipped)
+
+
+def test_a_listed_good_example_that_is_not_there_gives_no_other_one_its_place(
+    tmp_path: Path, open_clip_folder: Path
+) -> None:
+    root = write_set(tmp_path / "parts", ("bolt", "nut"))
+    write_manifest(open_dataset(root), root / "list.jsonl")
+    (root / "bolt" / "train" / "good" / "002.png").unlink()
+    run = run_whole(make_plan(root / "list.jsonl", open_clip_folder, shots=(0, 1), seeds=(0,)), tmp_path / "out")
+    assert {(key.category, key.variant.shots) for key in run.cells} == {("bolt", 0), ("nut", 0), ("nut", 1)}
+    (skip,) = run.skipped
+    assert (skip.key.category, skip.key.variant.shots) == ("bolt", 1)
+    assert "list.jsonl lists" in skip.reason
+    assert "bolt/train/good/002.png" in skip.reason.replace("\\", "/")
 
 
 LISTED = {"manifest", "meta-json", "real-iad", "coco"}

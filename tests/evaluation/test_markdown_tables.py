@@ -234,7 +234,7 @@ def test_problems_of_a_data_set_stand_below_the_summary(document: dict[str, Any]
     document["datasets"]["parts"]["problems"] = 2
     (line,) = problem_lines(document)
     assert line == (
-        "parts: 2 problems found without reading its images: 'oddlens data check' on its folder reads them and lists all problems"
+        "parts: 2 problems found without reading its images: 'oddlens data check' reads them and lists all problems"
     )
     assert f"|\n\n- {line}\n\n## parts" in write_table(document)
 

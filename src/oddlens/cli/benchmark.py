@@ -197,8 +197,8 @@ def benchmark(
         leave_out_copies=examples.leave_out_copies,
     )
     for source in sources:
-        problems, root = source.dataset.problems, source.dataset.root
-        found = problems_found(source.name, len(problems), root, folders_left_out(problems))
+        problems, place = source.dataset.problems, source.dataset.place
+        found = problems_found(source.name, len(problems), place, folders_left_out(problems))
         say(*(f"oddlens: {sentence}" for sentence in found))
     run = Benchmark(plan, out)
     with stages() as show:

@@ -78,7 +78,7 @@ def manifest(
         say(f"made the folder {made}")
     typer.echo(manifest_hash(dataset))
     problems = dataset.problems
-    say(*problems_found("the data set", len(problems), dataset.root, folders_left_out(problems)))
+    say(*problems_found("the data set", len(problems), dataset.place, folders_left_out(problems)))
 
 
 def _show(report: "Report", console: "Console") -> None:

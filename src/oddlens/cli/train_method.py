@@ -237,5 +237,5 @@ def _say_samples(sets: tuple[SampleSet, ...]) -> None:
         if each.unlabelled:
             sentence += f"; {each.unlabelled} of unknown state are left out"
         say(sentence)
-        problems, root = each.source.dataset.problems, each.source.dataset.root
-        say(*problems_found(each.name, len(problems), root, folders_left_out(problems)))
+        problems, place = each.source.dataset.problems, each.source.dataset.place
+        say(*problems_found(each.name, len(problems), place, folders_left_out(problems)))

@@ -55,7 +55,7 @@ class Report:
     """What `check_dataset` found.
 
     Attributes:
-        root: The folder of the data set.
+        root: The folder of the data set, or the listing that it was opened by.
         layout: The name of its layout.
         counts: In the order of categories and splits.
         problems: Everything that is wrong.
@@ -110,7 +110,7 @@ def check_dataset(dataset: Dataset, progress: Callable[[int, int], None] | None 
                 progress(done, len(dataset))
     problems += _shared(seen)
     classes = {category: names for category in dataset.categories if (names := dataset.select(category).classes)}
-    return Report(dataset.root, dataset.layout, tuple(_counts(dataset)), tuple(problems), classes)
+    return Report(dataset.place, dataset.layout, tuple(_counts(dataset)), tuple(problems), classes)
 
 
 def _counts(dataset: Dataset) -> Iterator[Count]:

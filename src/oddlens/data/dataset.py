@@ -24,6 +24,7 @@ class Dataset:
         layout: The name of the layout it was read by.
         records: One an image; no pixels.
         problems: What opening it found wrong. `check_dataset` finds more.
+        listing: The file that names its images, where it was opened by one; None: it was opened by its folder.
 
     Examples:
         >>> good = Record(Path("bolt/good/1.png"), None, 0, "bolt", "good", "test")
@@ -37,6 +38,12 @@ class Dataset:
     layout: str
     records: tuple[Record, ...]
     problems: tuple[Problem, ...] = ()
+    listing: Path | None = None
+
+    @property
+    def place(self) -> Path:
+        """The path that opens it again."""
+        return self.root if self.listing is None else self.listing
 
     def __len__(self) -> int:
         return len(self.records)

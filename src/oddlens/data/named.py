@@ -10,6 +10,7 @@ from pathlib import Path
 from oddlens.data import Dataset, Record, open_dataset
 from oddlens.data.copies import copies
 from oddlens.data.problem import Problem, losses
+from oddlens.data.record import Split
 from oddlens.errors import UsageError, counted, first_and_more
 from oddlens.io.paths import expanded, is_file
 
@@ -30,9 +31,9 @@ class NamedDataset:
         records = self.dataset.select(category=category, split="test")
         return tuple(record for record in records if record.label is not None and record.image not in self.left_out)
 
-    def losses(self, category: str, *, left_out: bool) -> list[Problem]:
-        """What the test images of a category lack, see `Loss`: images that are left out, or files that cannot be read."""
-        return losses(self.dataset.problems, "test", category=category, left_out=left_out)
+    def losses(self, category: str, split: Split = "test", *, left_out: bool) -> list[Problem]:
+        """What the images of a category lack, see `Loss`: images that are left out, or files that cannot be read."""
+        return losses(self.dataset.problems, split, category=category, left_out=left_out)
 
     def unlabelled_notes(self, category: str) -> list[str]:
         """That test images of a category are left out, since only a mask would say what they show: a sentence, or none."""

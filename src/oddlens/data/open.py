@@ -71,7 +71,8 @@ def open_dataset(
     if not records:
         raise (DataError if problems else LayoutError)(_no_picture(root, name, problems))
     problems += _structural_problems(root, records, supervised)
-    return Dataset(root if is_dir(root) else root.parent, name, tuple(records), tuple(problems))
+    folder, listing = (root, None) if is_dir(root) else (root.parent, root)
+    return Dataset(folder, name, tuple(records), tuple(problems), listing)
 
 
 def _without_repeats(records: list[Record], problems: list[Problem]) -> list[Record]:

@@ -35,13 +35,13 @@ ProblemKind = Literal[
 ]
 
 
-def problems_found(name: str, count: int, folder: object, left_out: Sequence[str] = ()) -> list[str]:
+def problems_found(name: str, count: int, place: object, left_out: Sequence[str] = ()) -> list[str]:
     """That opening a data set found problems, in sentences; none without problems.
 
     Args:
         name: What it is called.
         count: The number of its problems.
-        folder: Of the data set, for what looks for all problems: no image or mask is read to open one. None: it is not known.
+        place: What opens it, for what looks for all problems: no image or mask is read to open one. None: it is not known.
         left_out: See `folders_left_out`.
     """
     said = []
@@ -51,9 +51,7 @@ def problems_found(name: str, count: int, folder: object, left_out: Sequence[str
             "not laid out as categories are here: give a data set of its own by its own path"
         )
     if count:
-        check = (
-            "'oddlens data check' on its folder" if folder is None else f"'oddlens data check {as_argument(folder)}'"
-        )
+        check = "'oddlens data check'" if place is None else f"'oddlens data check {as_argument(place)}'"
         said.append(
             f"{name}: {counted(count, 'problem')} found without reading its images: {check} reads them and lists all problems"
         )

@@ -222,6 +222,7 @@ class Benchmark:
         records = source.tests(category)
         object_name = self.plan.names.of(source.name, category, authors_names(detector.card.name))
         unread = source.losses(category, left_out=False)
+        unread_examples = source.losses(category, "train", left_out=False)
         to_do: dict[Variant, tuple[CellSettings, tuple[Record, ...]]] = {}
         changed: dict[str, None] = {}
         for variant in self.plan.variants_of(detector):
@@ -229,6 +230,9 @@ class Benchmark:
             key = Key(source.name, category, detector.name, variant)
             if unread:
                 self.skipped.append(Skipped(key, first_of(unread)))
+                continue
+            if variant.shots and unread_examples:  # others would be picked without it
+                self.skipped.append(Skipped(key, first_of(unread_examples)))
                 continue
             if not records:
                 self.skipped.append(Skipped(key, f"{category} of {source.name} has no labelled test image"))
