@@ -116,6 +116,23 @@ def test_a_listed_good_example_that_is_not_there_gives_no_other_one_its_place(
     assert "bolt/train/good/002.png" in skip.reason.replace("\\", "/")
 
 
+@pytest.mark.parametrize(("split", "figures"), [("test", set()), ("train", {0})])
+def test_a_row_that_says_not_what_its_image_shows(
+    split: str, figures: set[int], tmp_path: Path, open_clip_folder: Path
+) -> None:
+    """It takes the figures that its image would be a part of: those of all shots, or those with good examples."""
+    root = write_set(tmp_path / "parts", ("bolt",))
+    write_manifest(open_dataset(root), root / "list.jsonl")
+    rows = (root / "list.jsonl").read_text().splitlines()
+    faulty = next(number for number, row in enumerate(rows) if f'"split": "{split}"' in row)
+    rows[faulty] = rows[faulty].replace('"label": 0', '"label": "gut"').replace('"label": 1', '"label": "defekt"')
+    (root / "list.jsonl").write_text("\n".join(rows))
+    run = run_whole(make_plan(root / "list.jsonl", open_clip_folder, shots=(0, 1), seeds=(0,)), tmp_path / "out")
+    assert {key.variant.shots for key in run.cells} == figures
+    assert all(f"line {faulty + 1} of " in skip.reason for skip in run.skipped)
+    assert run.skipped
+
+
 LISTED = {"manifest", "meta-json", "real-iad", "coco"}
 """Layouts in which a listing names the mask: one that is not there cannot be read."""
 

@@ -68,7 +68,7 @@ def read_manifest(path: Path, problems: list[Problem]) -> list[Record]:
             problems.append(Problem(path, "row-invalid", f"{where} is {row}"))
             continue
         if fault := _fault(row):
-            problems.append(Problem(path, "row-invalid", f"{where} has {fault}"))
+            problems.append(Problem(path, "row-invalid", f"{where} has {fault}", _loss(row, path.parent)))
             continue
         record = _record(row, path.parent)
         if reason := absence(record.image, file=True):
@@ -141,6 +141,12 @@ def _fault(row: Mapping[str, object]) -> str | None:
         given = "no label" if label in (None, "") else f"the label {_shown(label)}"
         return f"{given}: give 0 (normal) or 1 (abnormal)"
     return None
+
+
+def _loss(row: Mapping[str, object], folder: Path) -> Loss:
+    """What figures lack for a faulty row, as far as it says where it belongs."""
+    category = row.get("category")
+    return Loss(category if isinstance(category, str) and category else folder.name, _split(row) or "test")
 
 
 def _split(row: Mapping[str, object]) -> Split | None:

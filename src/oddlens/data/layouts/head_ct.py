@@ -31,9 +31,8 @@ def _read(root: Path, problems: list[Problem]) -> list[Record]:
         if name.isdecimal() and label is not None:
             labels[name.lstrip("0")] = label
         else:
-            problems.append(
-                Problem(table, "row-invalid", f"line {number} of {table} is not an id and a hemorrhage of 0 or 1")
-            )
+            sentence = f"line {number} of {table} is not an id and a hemorrhage of 0 or 1"
+            problems.append(Problem(table, "row-invalid", sentence, Loss(root.name, "test")))
     records = []
     for image in list_images(folder, problems):
         known = labels.pop(image.stem.lstrip("0"), None)

@@ -65,7 +65,7 @@ def _entries(meta: Path, problems: list[Problem]) -> Iterator[tuple[Split, str, 
                     yield split, category, entry
                 else:
                     sentence = f'entry {number} of "{part}", "{category}" in {meta} lacks a path as text or an anomaly of 0 or 1'
-                    problems.append(Problem(meta, "row-invalid", sentence))
+                    problems.append(Problem(meta, "row-invalid", sentence, Loss(category, split)))
 
 
 def _is_entry(entry: object) -> TypeGuard[_Entry]:

@@ -96,7 +96,7 @@ def _entries(
                 yield split, where, entry
             else:
                 sentence = f"{where} lacks an anomaly_class or an image_path, or has something else there than text"
-                problems.append(Problem(listing, "row-invalid", sentence))
+                problems.append(Problem(listing, "row-invalid", sentence, Loss(listing.stem, split)))
 
 
 LAYOUT = Layout(

@@ -28,7 +28,8 @@ def _read_rows(root: Path, problems: list[Problem]) -> list[Record]:
         split = split_of(row.get("split", ""))
         if not (category and label and name and split):
             sentence = f"line {number} of {table} lacks an object, a label, an image, or a split such as train or test"
-            problems.append(Problem(table, "row-invalid", sentence))
+            loss = Loss(category, split or "test") if category else None
+            problems.append(Problem(table, "row-invalid", sentence, loss))
         elif reason := absence(image := locate(root, name), file=True):
             sentence = f"line {number} of {table} lists {image}, {reason}"
             problems.append(Problem(image, "image-missing", sentence, Loss(category, split)))
