@@ -74,6 +74,7 @@ def test_teach_offers_good_images_where_the_method_takes_them(name: str, kinds: 
         expect(page.locator("h1 + p")).to_contain_text("takes no good images to compare with")
     page.click("#open-learn")
     expect(page.locator("#learn")).to_contain_text("nothing new to learn" if takes else "good teach it nothing")
+    expect(page.locator("#learn button.main")).to_be_disabled()
     expect(page.locator("[name=defect_memory]")).to_have_count(int(takes))
 
 

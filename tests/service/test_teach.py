@@ -218,7 +218,7 @@ class TestFeedback:
         )  # 'oddlens feedback'
         assert client.get(STATION).json()["marks"] == {"good": 1, "bad": 1}
         dry = ok(client.post(f"{STATION}/learn", json={"dry_run": True}))
-        assert dry["version"] is None
+        assert (dry["version"], dry["is_new"]) == (None, True)
         assert len(dry["joined"]) == 1
         assert [(each["id"], each["then"]) for each in dry["turned"]] == [(flagged["id"], "ok")]
         assert [each.number for each in versions(station)] == [1]
@@ -228,7 +228,8 @@ class TestFeedback:
         learned = client.get(f"{STATION}/references").json()[-1]  # it lies in a file that is called by its hash
         assert (learned["source"], learned["time"]) == (flagged["source"], flagged["time"])
         assert inspect(client, png(42, True))["verdict"] == "ok"
-        assert ok(client.post(f"{STATION}/learn", json={}))["version"] is None  # there is nothing new
+        nothing = ok(client.post(f"{STATION}/learn", json={}))
+        assert (nothing["version"], nothing["is_new"], real["is_new"]) == (None, False, True)
         (entry,) = client.get(STATION).json()["audit"]
         assert entry["what"] == versions(station)[-1].what == "learned of the marks: +1 reference that was flagged"
 

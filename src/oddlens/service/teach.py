@@ -130,7 +130,7 @@ def learn(
             lesson.write()
     learned = lesson.learned
     names = {each: [Path(path).name for path in getattr(learned, each)] for each in ("joined", "left", "defects")}
-    return learned.to_dict() | names | {"turned": found}
+    return learned.to_dict() | names | {"turned": found, "is_new": lesson.is_new or learned.version is not None}
 
 
 def go_back(

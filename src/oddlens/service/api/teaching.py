@@ -133,7 +133,7 @@ async def post_calibration(
 
 @router.post("/api/stations/{name}/learn", summary="Learn of what people said of results")
 async def post_learn(service: TheService, station: TheStation, lesson: Lesson, seen: Seen = None) -> dict[str, object]:
-    """A new version; with dry_run only what it would be. "turned": last images whose verdict "now" would be another one "then"."""
+    """A new version, or with dry_run what it would be. "turned": images whose verdict would be "then"; "is_new": there is one."""
     return await service.change(station, seen, teach.learn, service, station, **lesson.model_dump())
 
 

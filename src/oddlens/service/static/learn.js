@@ -43,7 +43,7 @@ export function openLearn(station, done) {
       const turned = await withItems(found.turned);
       if (mine !== asked) return;
       preview.replaceChildren(...(found.sentences ?? []).map((sentence) => el("p", {}, sentence)), ...turnedTable(turned));
-      save.disabled = false;
+      save.disabled = !found.is_new;
     } catch (error) {
       if (mine === asked) refused(error);
     }
