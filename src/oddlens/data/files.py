@@ -13,7 +13,7 @@ from oddlens.data.annotations import is_annotation
 from oddlens.data.problem import Problem
 from oddlens.data.record import SPLITS, Split
 from oddlens.data.words import is_like_a_split, is_normal_word, name_key, split_of
-from oddlens.errors import DataError, counted
+from oddlens.errors import DataError, counted, nearest
 from oddlens.io.decoding import FORMAT_OF_SUFFIX
 from oddlens.io.finding import JUNK_FOLDERS, MASK_ENDING, earlier_outputs, is_mask_name
 from oddlens.io.paths import is_dir, is_file, is_link
@@ -200,11 +200,15 @@ def report_loose(folder: Path, problems: list[Problem]) -> None:
         problems.append(Problem(folder, "image-loose", sentence))
 
 
-def report_unknown_splits(folder: Path, problems: list[Problem]) -> None:
-    """Report the sub-folders of a category that are called like a split (Test2) and are none of those known."""
+def report_misspelt_folders(folder: Path, known: Sequence[str], problems: list[Problem]) -> None:
+    """Report the sub-folders of a category that are called like a split (Test2) or like one of these names, and are none."""
     for other in folders_in(folder):
-        if split_of(other.name) is None and is_like_a_split(other.name) and holds_images(other):
+        if split_of(other.name) is not None or name_key(other.name) in map(name_key, known) or not holds_images(other):
+            continue
+        if is_like_a_split(other.name):
             report_left_out(other, "is called like no split known here", problems)
+        elif near := nearest(other.name, known):
+            problems.append(Problem(other, "image-loose", f"nothing reads the images in the folder {other}{near}"))
 
 
 def stems_of(mask: Path, suffixes: Sequence[str]) -> list[str]:

@@ -131,6 +131,18 @@ def test_masks_of_a_defect_without_pictures_are_a_problem_and_those_of_good_ones
     assert [(each.kind, each.path.name) for each in open_dataset(tmp_path).problems] == [("mask-orphan", "dent")]
 
 
+@pytest.mark.parametrize("name", ["groundtruth", "Ground-Truth", "ground_thruth"])
+def test_a_folder_of_masks_with_a_misspelt_name_is_reported(tmp_path, name):
+    root = mvtec(tmp_path)
+    (root / "bottle" / "ground_truth").rename(root / "bottle" / name)
+    dataset = open_dataset(root)
+    (problem,) = dataset.problems
+    assert problem.sentence == (
+        f"nothing reads the images in the folder {root / 'bottle' / name}, did you mean 'ground_truth'?"
+    )
+    assert not any(record.mask for record in dataset.select("bottle"))
+
+
 @pytest.mark.parametrize("name", REAL_SETS)
 def test_a_real_set_has_the_counts_of_its_readme(name):
     if not (SHARED / name).is_dir():

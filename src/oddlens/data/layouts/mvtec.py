@@ -19,7 +19,7 @@ from oddlens.data.files import (
     normal_folders,
     pair_masks,
     report_loose,
-    report_unknown_splits,
+    report_misspelt_folders,
     split_folders,
 )
 from oddlens.data.layouts.base import by_category
@@ -66,7 +66,7 @@ def read_category(folder: Path, category: str, problems: list[Problem]) -> list[
             sentence = f"the masks in {truth} belong to no images: there is no folder {where}"
             problems.append(Problem(truth, "mask-orphan", sentence))
     report_loose(folder, problems)
-    report_unknown_splits(folder, problems)
+    report_misspelt_folders(folder, (TRUTH, IGNORE), problems)
     return records
 
 
