@@ -195,19 +195,20 @@ def report_left_out(folder: Path, reason: str, problems: list[Problem]) -> None:
 def report_loose(folder: Path, problems: list[Problem]) -> None:
     """Report the images that lie directly in a folder of which only the sub-folders are read."""
     if loose := images_in(folder):
-        count = counted(len(loose), "image that lies", "images that lie")
-        sentence = f"the folder {folder} has {count} in none of its sub-folders, and left out, such as {loose[0].name}"
+        where = "in none of its sub-folders and"
+        count = counted(len(loose), f"image that lies {where} is left out", f"images that lie {where} are left out")
+        sentence = f"the folder {folder} has {count}, such as {loose[0].name}"
         problems.append(Problem(folder, "image-loose", sentence))
 
 
 def report_misspelt_folders(folder: Path, known: Sequence[str], problems: list[Problem]) -> None:
-    """Report the sub-folders of a category that are called like a split (Test2) or like one of these names, and are none."""
+    """Report the sub-folders of a category that are called like a split (Test2, tets) or one of these names, and are none."""
     for other in folders_in(folder):
         if split_of(other.name) is not None or name_key(other.name) in map(name_key, known) or not holds_images(other):
             continue
         if is_like_a_split(other.name):
             report_left_out(other, "is called like no split known here", problems)
-        elif near := nearest(other.name, known):
+        elif near := nearest(other.name, (*known, *SPLITS)):
             problems.append(Problem(other, "image-loose", f"nothing reads the images in the folder {other}{near}"))
 
 

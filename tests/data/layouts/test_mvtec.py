@@ -143,6 +143,13 @@ def test_a_folder_of_masks_with_a_misspelt_name_is_reported(tmp_path, name):
     assert not any(record.mask for record in dataset.select("bottle"))
 
 
+def test_a_split_with_a_misspelt_name_is_reported(tmp_path):
+    root = mvtec(tmp_path)
+    (root / "bottle" / "test").rename(root / "bottle" / "tets")
+    said = [problem.sentence for problem in open_dataset(root).problems]
+    assert f"nothing reads the images in the folder {root / 'bottle' / 'tets'}, did you mean 'test'?" in said
+
+
 @pytest.mark.parametrize("name", REAL_SETS)
 def test_a_real_set_has_the_counts_of_its_readme(name):
     if not (SHARED / name).is_dir():
