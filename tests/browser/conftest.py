@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 
 from oddlens.service.settings import ServeSettings
-from tests.browser.running import GOOD, Running, parts, running
+from tests.browser.running import GOOD, Running, parts, running, stopped
 from tests.service.given import make_station
 
 if TYPE_CHECKING:
@@ -52,7 +52,9 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
 
     def heard(message: ConsoleMessage, allowed: tuple[str, ...]) -> None:
         if message.type in ("error", "warning") and not any(part in message.text for part in allowed):
-            said.append(f"{message.text} ({message.location.get('url')})")
+            address = str(message.location.get("url"))
+            if not ("ERR_CONNECTION" in message.text and address.startswith(tuple(stopped))):
+                said.append(f"{message.text} ({address})")
 
     def opened(
         address: str, theme: Theme = "light", width: int = 1280, height: int = 800, allowed: tuple[str, ...] = ()

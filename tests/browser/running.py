@@ -41,6 +41,10 @@ class Running:
         return found
 
 
+stopped = set[str]()
+"""The addresses of services that a test has stopped: a window that is open still does not reach them."""
+
+
 @contextmanager
 def running(settings: ServeSettings) -> Iterator[Running]:
     """Serve within the block, at a free port of this machine."""
@@ -53,10 +57,11 @@ def running(settings: ServeSettings) -> Iterator[Running]:
     while not server.started:
         thread.join(0.01)
         assert thread.is_alive(), "the service did not start"
+    port = server.servers[0].sockets[0].getsockname()[1]
     try:
-        port = server.servers[0].sockets[0].getsockname()[1]
         yield Running(f"http://127.0.0.1:{port}", app.state.service)
     finally:
+        stopped.add(f"http://127.0.0.1:{port}/")
         app.state.service.events.close()
         server.should_exit = True
         thread.join(20)

@@ -21,7 +21,7 @@ from tests.browser.running import GOOD, Running, parts, running
 from tests.service.given import make_station, part
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Route
+    from playwright.sync_api import Page, Route
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
@@ -121,9 +121,14 @@ def test_what_is_typed_digit_by_digit_leaves_the_other_handle_where_it_was(
     assert float(page.input_value("#review") or 0) != pytest.approx(image / 2, rel=1e-5)
 
 
-def test_what_is_moved_while_it_is_saved_stays_moved(served: Running, open_page: OpenPage) -> None:
+def test_what_is_moved_while_it_is_saved_stays_moved(open_page: OpenPage, tmp_path: Path) -> None:
     """And what was sent is saved."""
-    page = open_page(served.url + "/s/star/thresholds")
+    station = make_station(tmp_path / "star", GOOD)
+    with running(ServeSettings(stations=(station,), home=tmp_path / "home")) as served:
+        move_while_it_is_saved(served, open_page(served.url + "/s/star/thresholds"))
+
+
+def move_while_it_is_saved(served: Running, page: Page) -> None:
 
     def slowly(route: Route) -> None:
         if route.request.method != "PATCH":
