@@ -86,7 +86,7 @@ def _show(report: "Report", console: "Console") -> None:
 
     from oddlens.errors import counted, printable
 
-    console.print(f"{printable(str(report.root))} ({report.layout})", soft_wrap=True)
+    console.print(f"{printable(str(report.listing or report.root))} ({report.layout})", soft_wrap=True)
     table = Table()
     table.add_column("category")
     table.add_column("split")

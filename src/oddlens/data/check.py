@@ -55,11 +55,12 @@ class Report:
     """What `check_dataset` found.
 
     Attributes:
-        root: The folder of the data set, or the listing that it was opened by.
+        root: The folder of the data set.
         layout: The name of its layout.
         counts: In the order of categories and splits.
         problems: Everything that is wrong.
         classes: The known classes of every category whose images have class labels.
+        listing: See `Dataset.listing`.
     """
 
     root: Path
@@ -67,6 +68,7 @@ class Report:
     counts: tuple[Count, ...]
     problems: tuple[Problem, ...]
     classes: dict[str, tuple[str, ...]]
+    listing: Path | None = None
 
     @property
     def ok(self) -> bool:
@@ -110,7 +112,8 @@ def check_dataset(dataset: Dataset, progress: Callable[[int, int], None] | None 
                 progress(done, len(dataset))
     problems += _shared(seen)
     classes = {category: names for category in dataset.categories if (names := dataset.select(category).classes)}
-    return Report(dataset.place, dataset.layout, tuple(_counts(dataset)), tuple(problems), classes)
+    counts = tuple(_counts(dataset))
+    return Report(dataset.root, dataset.layout, counts, tuple(problems), classes, dataset.listing)
 
 
 def _counts(dataset: Dataset) -> Iterator[Count]:
