@@ -41,6 +41,8 @@ def package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     """The file of the method, importable and registered."""
     monkeypatch.setattr(registry, "_CARDS", dict(method_cards()))
     monkeypatch.syspath_prepend(str(tmp_path))
+    # Python takes kept bytecode for code of the same length that is written within the same second.
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
     file = tmp_path / "our_knn_of_tests.py"
     file.write_text(CODE.replace("FACTOR", "1"))
     invalidate_caches()
