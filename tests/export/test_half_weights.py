@@ -59,15 +59,41 @@ def test_rounded_weights_stay_where_float16_has_no_number_as_large() -> None:
     assert onnx.load_from_string(with_half_weights(data, exact=False)) == onnx.load_from_string(data)
 
 
-def test_a_filter_is_stored_by_the_numbers_of_its_values() -> None:
-    rng = np.random.default_rng(0)
-    weights = np.zeros((96, 96), np.float32)
-    for offset in range(-9, 10):
-        weights += np.diag(np.full(96 - abs(offset), np.exp(-(offset**2) / 18), np.float32), offset)
-    weights[0, 95] = -0.0
-    whole, x = product(weights), rng.normal(size=(2, 96)).astype(np.float32)
+def band(size: int, reach: int = 9) -> NDArray[np.float32]:
+    """The matrix of a filter."""
+    weights = np.zeros((size, size), np.float32)
+    for offset in range(-reach, reach + 1):
+        weights += np.diag(np.full(size - abs(offset), np.exp(-(offset**2) / 18), np.float32), offset)
+    return weights
+
+
+def check_bits(weights: NDArray[np.float32], most: float) -> None:
+    """What is stored takes at most a part of its bytes, and is the same to the bit."""
+    whole, x = product(weights), np.random.default_rng(0).normal(size=(2, len(weights))).astype(np.float32)
     stored = with_half_weights(whole)
-    assert len(stored) < 0.6 * len(whole)
+    assert len(stored) < most * len(whole)
     assert np.array_equal(run(stored, x), run(whole, x))
-    identity = np.eye(96, dtype=np.float32)
-    assert np.array_equal(np.signbit(run(stored, identity[:2])), np.signbit(run(whole, identity[:2])))
+    for rows in np.eye(len(weights), dtype=np.float32).reshape(-1, 2, len(weights)):
+        assert run(stored, rows).tobytes() == run(whole, rows).tobytes()
+
+
+def test_a_tensor_of_few_values_is_stored_by_their_numbers() -> None:
+    weights = np.random.default_rng(0).choice(np.float32([0, 0.1, 1 / 3]), (96, 96))
+    weights[0, 95] = -0.0
+    check_bits(weights, 0.6)
+
+
+@pytest.mark.parametrize("size", [96, 288])
+def test_a_filter_is_stored_by_its_band(size: int) -> None:
+    check_bits(band(size), 0.2)
+
+
+@pytest.mark.parametrize("row", [0, 40, 95])
+def test_the_band_of_a_filter_begins_and_ends_where_it_does(row: int) -> None:
+    weights = band(96)
+    weights[row] = 0
+    check_bits(weights, 0.3)
+    weights[row, row - 9 if row else 9] = -0.0  # which other rows' zeros are not
+    check_bits(weights, 0.3)
+    weights[row, 95 - row] = 0.7  # too far for a band that is worth it
+    check_bits(weights, 0.6)
