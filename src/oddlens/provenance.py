@@ -155,6 +155,7 @@ _IN_WORDS = {
     "reference_count": "references",
     "references_sha256": "references",
     "method_sha256": "code of the method",
+    "data_sha256": "images of the data set, or what they show",
 }
 
 

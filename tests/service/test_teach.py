@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 import oddlens
 from oddlens.calibration.conformal import declared_bound, moved_bound
-from oddlens.station import read_station, versions
+from oddlens.station import locked, read_station, versions
 from oddlens.station.feedback import add_feedback, read_feedback
 from tests.service.conftest import REFERENCES, service_of
 from tests.service.given import STATION, files, inspect, ok, png
@@ -232,6 +232,16 @@ class TestFeedback:
         assert (nothing["version"], nothing["is_new"], real["is_new"]) == (None, False, True)
         (entry,) = client.get(STATION).json()["audit"]
         assert entry["what"] == versions(station)[-1].what == "learned of the marks: +1 reference that was flagged"
+
+    def test_what_would_change_is_said_while_another_program_writes(self, client: TestClient, station: Path) -> None:
+        flagged = inspect(client, png(42, True))
+        ok(client.post(f"/api/results/{flagged['id']}/feedback", json={"judged": "wrong"}))
+        with locked(station):
+            assert ok(client.post(f"{STATION}/learn", json={"dry_run": True}))["is_new"]
+            assert ok(client.post(f"{STATION}/references?dry_run=1", files=files(20)))["version"] is None
+            refused = client.post(f"{STATION}/learn", json={})
+        assert "another program is writing to the station" in refused.json()["error"]
+        assert [each.number for each in versions(station)] == [1]
 
     def test_a_defect_is_known_by_its_name_and_names_others_without_torch(
         self, client: TestClient, station: Path

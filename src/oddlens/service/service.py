@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from functools import partial
 from typing import ParamSpec, TypeVar
@@ -107,13 +107,13 @@ class Service:
         *given: _Given.args,
         **more: _Given.kwargs,
     ) -> _Result:
-        """As `job`, with the station locked. seen: the version that it was decided on for; None: whichever is in force.
+        """As `job`, with the station locked, but for a dry run. seen: the version that it was decided on for; None: any.
 
         Raises `OutdatedError` where another version is in force, and tells all who listen of that one.
         """
 
         def decided() -> _Result:
-            with locked(station.folder):
+            with nullcontext() if more.get("dry_run") else locked(station.folder):
                 version = station.to_dict()["version"]  # None of a damaged one, which may be put back
                 if isinstance(version, int) and seen not in (None, version):
                     self.say_changed(station)

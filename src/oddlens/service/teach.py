@@ -1,7 +1,7 @@
 """What people teach a station over HTTP: thresholds, references, calibration, marks. Each change is a new version, and is audited.
 
-These functions wait for the model and the disk: `Service.change` runs them, one at a time, with the station locked; only
-`make_station` has none yet, and is a `Service.job`.
+These functions wait for the model and the disk: `Service.change` runs them, one at a time, with the station locked where they
+write; only `make_station` has none yet, and is a `Service.job`.
 """
 
 from __future__ import annotations

@@ -81,8 +81,8 @@ async def post_references(
     """Send a form with files, and in accept the names of doubtful images that are good."""
     async with answers.form_of(request) as form:
         files, accept, who = await answers.uploads(form), answers.texts(form, "accept"), answers.who_of(form)
-    work = partial(teach.teach_references, accept=accept, who=who, dry_run=dry_run)
-    return await service.change(station, seen, work, service, station, files)
+    work = partial(teach.teach_references, accept=accept, who=who)
+    return await service.change(station, seen, work, service, station, files, dry_run=dry_run)
 
 
 @router.delete("/api/stations/{name}/references/{digest}", summary="Remove a good example")
@@ -95,8 +95,8 @@ async def delete_reference(
     seen: Seen = None,
 ) -> dict[str, object]:
     """By the digest of its pixels, as GET gives it."""
-    work = partial(teach.teach_references, leaving=(digest,), who=who, dry_run=dry_run)
-    return await service.change(station, seen, work, service, station)
+    work = partial(teach.teach_references, leaving=(digest,), who=who)
+    return await service.change(station, seen, work, service, station, dry_run=dry_run)
 
 
 @router.get("/api/stations/{name}/calibration", summary="What the thresholds rest on, and what they promise")
