@@ -71,6 +71,16 @@ def test_what_is_written_while_a_mark_is_made_stays_with_its_image(served: Runni
     expect(page.locator("#draft")).to_be_visible()
 
 
+def test_a_double_click_marks_one_image(served: Running, open_page: OpenPage) -> None:
+    page = gallery(served, open_page, "twice", [817, 818])
+    page.dblclick("[data-judged=wrong]")
+    expect(page.locator("#last")).to_contain_text("twice_818.png is marked: good.")
+    expect(page.locator("#tiles .tile").nth(1)).to_have_attribute("aria-current", "true")
+    page.click("[data-judged=unsure]")
+    expect(page.locator("#tiles .tile").nth(1)).to_contain_text("unsure")
+    assert said(served, "twice") == ["good", "unsure"]
+
+
 def test_an_offer_names_its_image_and_touches_no_other(served: Running, open_page: OpenPage) -> None:
     page = gallery(served, open_page, "offer", [820, 821])
     expect(page.locator("[data-teach=good]")).to_have_text("Teach offer_821.png as good")

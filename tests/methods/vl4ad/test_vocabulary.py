@@ -100,7 +100,7 @@ class TestWhatRecipesKeep:
         path.write_text(json.dumps(STREET))
         assert resolved_lists("classes", "cityscapes") == "cityscapes"
         assert resolved_lists("classes", str(path)) == STREET
-        assert resolved_groups("default") == "default"
+        assert resolved_groups("default") == resolved_groups("Default") == "default"
         assert resolved_groups("dog, cardboard box") == ("dog", "cardboard box")
         assert resolved_groups("St. Bernard, calibre 0.75") == ("St. Bernard", "calibre 0.75")
         assert resolved_groups(None) == resolved_groups([]) == resolved_groups("") == ()
@@ -123,6 +123,7 @@ class TestFaults:
             ({"ood": "words.txt"}, "'words.txt' among the unknown words is the name of a file: give one .json or .toml"),
             ({"ood": "dog, words.JSONL"}, "'words.JSONL' among the unknown words is the name of a file"),
             ({"ood": "lists/more.json, dog"}, "'lists/more.json' among the unknown words is the name of a file"),
+            ({"ood": "defualt"}, "the unknown word 'defualt' is nearly 'default', which stands for our list: give 'default'"),
             ({"ood": "dog, Dog"}, "the unknown word 'Dog' is given twice"),
             ({"ood": [["dog", "hound"], "hound"]}, "the unknown word 'hound' is given twice"),
             ({"ood": ["dog", []]}, "a group of unknown words is empty"),

@@ -27,6 +27,7 @@ Groups = Sequence[str | Sequence[str]]
 
 _SUFFIXES = (".json", ".toml")
 _FILES = {"classes": "road_classes.json", "merge": "road_merges.json"}
+_OURS = "default"
 _FILE_NAME = re.compile(r".*\.[a-z][a-z0-9]{1,4}", re.IGNORECASE)
 
 
@@ -92,8 +93,8 @@ def resolved_groups(given: str | Groups | None) -> str | tuple[str | list[str], 
     if given is None:
         return ()
     if isinstance(given, str):
-        if given == "default":
-            return given
+        if given.strip().casefold() == _OURS:
+            return _OURS
         given = _read_groups(given) if _is_path(given) else _divided(given)
     groups: list[str | list[str]] = []
     for group in given:
@@ -105,8 +106,12 @@ def resolved_groups(given: str | Groups | None) -> str | tuple[str | list[str], 
 
 
 def _divided(words: str) -> list[str]:
-    """Words divided by commas. Raises `UsageError` for the name of a file, which would pass for a word."""
+    """Words divided by commas. Raises `UsageError` for the name of a file or a misspelt "default", which would pass for a word."""
+    import difflib
+
     divided = [word.strip() for word in words.split(",") if word.strip()]
+    if len(divided) == 1 and difflib.get_close_matches(divided[0].casefold(), [_OURS], cutoff=0.85):
+        raise UsageError(f"the unknown word {divided[0]!r} is nearly {_OURS!r}, which stands for our list: give {_OURS!r}")
     if file := next((word for word in divided if _FILE_NAME.fullmatch(word)), None):
         raise UsageError(f"{file!r} among the unknown words is the name of a file: give one .json or .toml file alone")
     return divided
@@ -136,10 +141,10 @@ def _packaged_name(field: str, given: str) -> str:
 def _unknown(ood: str | Groups, taken: Mapping[str, str]) -> tuple[tuple[str, ...], ...]:
     """The groups, checked against what is known; those of ours give way."""
     resolved = resolved_groups(ood)
-    if resolved == "default":
+    if resolved == _OURS:
         ours = [
             _cleaned([each] if isinstance(each, str) else each)
-            for each in _packaged("road_unknown.json")["default"]["words"]
+            for each in _packaged("road_unknown.json")[_OURS]["words"]
         ]
         free = [tuple(word for word in group if _fold(word) not in taken) for group in ours]
         return tuple(group for group in free if group)

@@ -149,7 +149,8 @@ function toggleHeat() {
   show(at);
 }
 
-for (const button of $$("[data-judged]")) button.addEventListener("click", () => judge(button.dataset.judged));
+// The second click of a double click would mark the next image, which nobody has seen.
+for (const button of $$("[data-judged]")) button.addEventListener("click", ({ detail }) => detail < 2 && judge(button.dataset.judged));
 for (const button of $$("[data-teach]")) button.addEventListener("click", () => teach(button.dataset.teach));
 $("#more").addEventListener("click", () => load(true));
 $("#filter").addEventListener("input", soon(load));
