@@ -111,7 +111,9 @@ def _divided(words: str) -> list[str]:
 
     divided = [word.strip() for word in words.split(",") if word.strip()]
     if len(divided) == 1 and difflib.get_close_matches(divided[0].casefold(), [_OURS], cutoff=0.85):
-        raise UsageError(f"the unknown word {divided[0]!r} is nearly {_OURS!r}, which stands for our list: give {_OURS!r}")
+        raise UsageError(
+            f"the unknown word {divided[0]!r} is nearly {_OURS!r}, which stands for our list: give {_OURS!r}"
+        )
     if file := next((word for word in divided if _FILE_NAME.fullmatch(word)), None):
         raise UsageError(f"{file!r} among the unknown words is the name of a file: give one .json or .toml file alone")
     return divided
