@@ -105,7 +105,9 @@ class _Stored:
     def _compute(self, operator: str, given: Sequence[str], name: str, **options: int) -> str:
         from onnx import helper
 
-        self.nodes.append(helper.make_node(operator, given, [name], name=f"{given[0]}:{operator.lower()}", **options))
+        node = helper.make_node(operator, given, [name], name=f"{given[0]}:{operator.lower()}")
+        node.attribute.extend(helper.make_attribute(*each) for each in options.items())
+        self.nodes.append(node)
         return name
 
 
