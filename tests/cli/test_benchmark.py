@@ -47,7 +47,7 @@ def metrics(place: Path) -> dict[str, list[dict[str, object]]]:
 
 
 def test_a_run_prints_the_summary_and_leaves_its_files(place: Path, open_clip_folder: Path) -> None:
-    done = bench(place, open_clip_folder, "--shots", "0,1,2", "--seeds", "0,1,2")
+    done = bench(place, open_clip_folder, "--shots", "0", "1", "2", "--seeds", "0,1,2")
     assert done.code == 0
     head, zero, one, both = done.out.splitlines()
     assert head.split()[:6] == ["data", "set", "method", "shots", "image_auroc", "image_ap"]

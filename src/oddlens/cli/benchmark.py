@@ -74,16 +74,19 @@ class ExampleOptions:
     """Which good examples the methods get."""
 
     shots: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
-            metavar="N,N",
-            help="Numbers of good examples; 0 is zero-shot.",
+            metavar="N...",
+            help="Numbers of good examples, such as 0,1,4; 0 is zero-shot.",
             show_default="0,1,4 of methods that take any",
         ),
     ] = None
     seeds: Annotated[
-        str, typer.Option(metavar="N,N", help="Draws of the good examples; figures are means over them.")
-    ] = "0,1,2"
+        list[str] | None,
+        typer.Option(
+            metavar="N...", help="Draws of the good examples; figures are means over them.", show_default="0,1,2"
+        ),
+    ] = None
     picks: Annotated[
         Path | None,
         typer.Option(metavar="PATH", help="Good examples as listed: the picks/ of another run, or one list."),
@@ -146,8 +149,8 @@ def benchmark(
     or nothing could be measured, 2 if the call was wrong.
     """
     naming.check()
-    shots = _numbers("--shots", "0,1,4" if examples.shots is None else examples.shots)
-    seeds = _numbers("--seeds", examples.seeds)
+    shots = _numbers("--shots", examples.shots or ["0,1,4"])
+    seeds = _numbers("--seeds", examples.seeds or ["0,1,2"])
     methods = what.names
     files = _weights(methods, what.weights or [])
     overrides = overrides_by_method(what.setting or [], methods, preparing.given)
@@ -226,7 +229,9 @@ def benchmark(
         raise typer.Exit(1)
 
 
-def _numbers(option: str, text: str) -> list[int]:
+def _numbers(option: str, words: Sequence[str]) -> list[int]:
+    """Numbers that are divided by commas, or are words of their own."""
+    text = ",".join(words)
     try:
         numbers = [int(part) for part in text.split(",")]
     except ValueError:

@@ -34,7 +34,8 @@ nav { display: flex; flex-wrap: wrap; gap: .4rem; margin: 1rem 0; font-size: .9r
 nav a { border: 1px solid var(--line); border-radius: 1rem; padding: .1rem .7rem; text-decoration: none; color: inherit; }
 nav a:hover { background: var(--soft); }
 .wide { overflow-x: auto; } .wide table { width: 100%; font-variant-numeric: tabular-nums; font-size: .9rem; }
-th, td { white-space: nowrap; padding: .26rem .55rem; } tr.groups th { border-bottom: 0; text-align: center; padding-bottom: 0; }
+td { white-space: nowrap; } th, td { padding: .26rem .55rem; } th { vertical-align: bottom; }
+tr.groups th { border-bottom: 0; text-align: center; padding-bottom: 0; }
 tr.groups th:not(:empty) { border-bottom: 1px solid var(--line); }
 td.bar { background: linear-gradient(to right, var(--bar) var(--share), transparent var(--share)); }
 :root { --bar: #4b92d42e; }
