@@ -19,7 +19,7 @@ import os
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -31,10 +31,11 @@ from oddlens.detector import Detector
 from oddlens.errors import Failure, ImageError, OddlensWarning, UsageError, counted, needs_torch, printable
 from oddlens.io.images import Picture, read_image
 from oddlens.loading import open_station
-from oddlens.station import Version, locked, write_station
+from oddlens.station import locked, write_station
 from oddlens.station.defects import DefectMemory, Defects, KnownDefect
 from oddlens.station.feedback import Mark, read_feedback
 from oddlens.teaching.calibrating import sample_of, usual_review_rate
+from oddlens.teaching.learned import Learned
 from oddlens.teaching.lesson_words import moved, teaches_nothing, what_happened
 from oddlens.teaching.named_region import named_region
 from oddlens.teaching.namer import Namer
@@ -51,49 +52,6 @@ from oddlens.teaching.references import (
 
 USUAL_DEFECTS = 10
 """Marked defects from which on a second memory is worth its while, as measured (docs/guides/teaching.md)."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Learned:
-    """What a station learned.
-
-    Attributes:
-        version: The new version; None where there was nothing to learn.
-        joined: Images that joined the references.
-        left: References that were marked bad and went.
-        calibrated: How many images renewed the calibration; 0: none did.
-        defects: Images that are new among the known defects.
-        named: How many of them name others.
-        remembered: How many images the second memory has.
-        sentences: All of that, and what was passed over, in words.
-    """
-
-    version: Version | None
-    joined: tuple[str, ...] = ()
-    left: tuple[str, ...] = ()
-    calibrated: int = 0
-    defects: tuple[str, ...] = ()
-    named: int = 0
-    remembered: int = 0
-    sentences: tuple[str, ...] = ()
-
-    @property
-    def summary(self) -> str:
-        """What the new version has, in a few words: for the list of versions and the log."""
-        parts = (
-            (len(self.joined), "reference that was flagged", "references that were flagged"),
-            (-len(self.left), "reference", "references"),
-            (len(self.defects), "known defect", "known defects"),
-        )
-        said = [f"{count:+d} {one if abs(count) == 1 else many}" for count, one, many in parts if count]
-        if self.calibrated:
-            said.append(f"thresholds by {counted(self.calibrated, 'image')} drawn at random")
-        return f"learned of the marks: {', '.join(said) or 'other names or memory of defects'}"
-
-    def to_dict(self) -> dict[str, object]:
-        """As JSON values; of the version its number."""
-        plain = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
-        return plain | {"version": None if self.version is None else self.version.number}
 
 
 def learn(
