@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import pytest
 
+import oddlens
+from oddlens.service.settings import ServeSettings
 from tests.browser.conftest import HOSTILE, OpenPage
-from tests.browser.running import GOOD, Running, files
-from tests.service.given import png
+from tests.browser.running import GOOD, Running, files, running
+from tests.service.given import make_station, png
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page, Route
@@ -28,6 +31,19 @@ def teach_page(served: Running, open_page: OpenPage) -> Page:
     page = open_page(f"{served.url}{PLACE}/teach", allowed=("409", "422"))
     page.wait_for_selector("#references button")
     return page
+
+
+def test_a_telephone_shows_each_version_and_the_way_back_whole(open_page: OpenPage, tmp_path: Path) -> None:
+    station = make_station(tmp_path / "star", GOOD)
+    with running(ServeSettings(stations=(station,), home=tmp_path / "home")) as served:
+        oddlens.open_station(station).set_thresholds(image=0.3, review=0.2).save(station)
+        page = open_page(f"{served.url}/s/star/teach", width=375)
+        back = page.locator("#versions button")
+        expect(back).to_have_text("Go back to it")
+        box = back.bounding_box()
+        assert box is not None
+        assert box["x"] + box["width"] <= 375
+        assert page.locator(".scroll:has(#versions)").evaluate("each => each.scrollWidth - each.clientWidth") <= 0
 
 
 def test_a_doubtful_picture_is_decided_on_before_it_joins(served: Running, open_page: OpenPage) -> None:

@@ -139,6 +139,7 @@ def move_while_it_is_saved(served: Running, page: Page) -> None:
 
     page.route("**/api/stations/star*", slowly)
     page.fill("#image", "0.8")
+    page.keyboard.press("Enter")  # of a value that may be half written
     page.fill("#review", "0.7")
     page.click("#save")
     expect(page.locator(".toast")).to_contain_text("Saved")
@@ -147,6 +148,7 @@ def move_while_it_is_saved(served: Running, page: Page) -> None:
     expect(page.locator("#review")).to_have_value("0.7")
     expect(page.locator("#save")).to_be_enabled()
     assert served.service.stations["star"].loaded().thresholds.image == 0.8
+    assert served.service.stations["star"].loaded().version == 2
     page.unroute("**/api/stations/star*")
     page.click("#save")
     expect(page.locator("#audit tr").first).to_contain_text("threshold 0.9 (was 0.8)")

@@ -54,16 +54,20 @@ def test_a_verdict_is_that_of_the_version_in_force(open_page: OpenPage, tmp_path
     station = make_station(tmp_path / "star", GOOD)
     with running(ServeSettings(stations=(station,), home=tmp_path / "home")) as service:
         page = tried(service, open_page)
-        for threshold, verdict in ((5.0, "ok"), (0.001, "ng")):
+        for threshold, review, verdict, limits in (
+            (5.0, None, "ok", "NG above 5"),
+            (9.0, 0.001, "review", "REVIEW above 0.001, NG above 9"),
+            (0.001, None, "ng", "NG above 0.001"),
+        ):
             request = urllib.request.Request(
                 f"{service.url}/api/stations/star",
-                json.dumps({"threshold": threshold, "review_threshold": None}).encode(),
+                json.dumps({"threshold": threshold, "review_threshold": review}).encode(),
                 {"Content-Type": "application/json"},
                 method="PATCH",
             )
             urllib.request.urlopen(request, timeout=30).close()
             expect(page.locator("#about .tag")).to_have_attribute("data-verdict", verdict)
-            expect(page.locator("#about")).to_contain_text(f"NG above {threshold:g}")
+            expect(page.locator("#about .quiet")).to_have_text(limits)
 
 
 def test_a_file_that_is_no_image_has_an_error_and_no_verdict(served: Running, open_page: OpenPage) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 import oddlens
@@ -9,7 +10,7 @@ from oddlens.cli.naming import names_sink
 from oddlens.detector import Detector
 from oddlens.errors import UsageError
 from oddlens.runtime.graph_method import GraphMethod
-from oddlens.station.defects import Defects
+from oddlens.station.defects import Defects, NamedRegions
 
 pytestmark = pytest.mark.filterwarnings("ignore::oddlens.OddlensWarning")
 
@@ -32,6 +33,16 @@ def test_graphs_of_the_embedded_model_name(detector: Detector) -> None:
     sink = names_sink(detector, ("dent", "burn"), "nut")
     assert sink is not None
     assert sink.settings() == {"defect_names": {"words": ["dent", "burn"], "named_regions": {}}}
+
+
+def test_regions_get_names_where_there_are_two_to_choose_from(detector: Detector) -> None:
+    regions = NamedRegions().with_region("dent", np.float32([1, 0]), "0" * 64)
+    detector.defects = Defects(regions=regions)
+    assert names_sink(detector, (), "nut") is None
+    detector.defects = Defects(regions=regions.with_region("burn", np.float32([0, 1]), "1" * 64))
+    assert names_sink(detector, (), "nut") is not None
+    detector.defects = Defects(regions=regions, words=("dent", "burn"))
+    assert names_sink(detector, (), "nut") is not None
 
 
 def test_words_that_are_asked_for_are_refused_where_the_model_cannot_name(detector: Detector) -> None:

@@ -22,8 +22,8 @@ def test_scores_of_other_thresholds_count_and_those_of_other_references_do_not(h
     document = scores_document(history, "line-3", taught)
     assert document["score"] == [0.3, 0.2]
     assert document["note"] == (
-        "Not counted: 2 earlier inspections scored in another way (references, defects, object). "
-        "These thresholds are for other scores."
+        "Not counted: 2 earlier inspections scored in another way (references, defects, object): the thresholds "
+        "are not for such scores."
     )
 
 

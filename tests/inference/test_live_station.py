@@ -191,7 +191,7 @@ def test_a_drift_is_noticed_once(plates: LiveStation) -> None:
     rising = [plates.see(loaded, scored(detection, low + 0.02 + 0.001 * n), picture) for n in range(60)]
     assert rising.count(True) == 1
     assert loaded.drift is not None
-    assert loaded.drift.startswith("Drift: the scores of good parts have risen")
+    assert loaded.drift.startswith("Drift: the scores of images that are OK have risen")
 
 
 def test_what_is_no_station_is_a_problem(tmp_path: Path) -> None:

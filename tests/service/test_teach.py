@@ -112,7 +112,7 @@ class TestScores:
         found = ok(client.get(f"{STATION}/scores"))
         assert found["id"] == []
         assert found["note"] == (
-            "Not counted: 2 earlier inspections scored in another way (references). These thresholds are for other scores."
+            "Not counted: 2 earlier inspections scored in another way (references): the thresholds are not for such scores."
         )
         now = inspect(client, png(42))
         assert ok(client.get(f"{STATION}/scores"))["id"] == [now["id"]]
@@ -250,11 +250,20 @@ class TestFeedback:
         ok(client.post(f"/api/results/{flagged['id']}/feedback", json={"judged": "right", "defect": "dent"}))
         found = ok(client.post(f"{STATION}/learn", json={}))
         assert (found["version"], found["named"], len(found["defects"])) == (2, 1, 1)
+        assert "One name has nothing to be chosen from" in " ".join(found["sentences"])
+        alone = inspect(client, png(43, True))["regions"]
+        assert alone
+        assert not any("names" in each for each in alone)
         defects = read_station(station).defects
         assert defects is not None
         assert defects.regions.names == ("dent",)
         assert [each.name for each in defects.known] == ["dent"]
         assert client.get(f"{STATION}/calibration").json()["bad"] == [flagged["score"]]
+        other = inspect(client, png(44, True))
+        ok(client.post(f"/api/results/{other['id']}/feedback", json={"said": "bad", "defect": "burn"}))
+        assert "One name" not in " ".join(ok(client.post(f"{STATION}/learn", json={}))["sentences"])
+        named = inspect(client, png(43, True))["regions"][0]["names"]
+        assert {name for name, _ in named} - {"unknown"} == {"dent", "burn"}
 
     def test_what_was_inspected_is_within_the_limit(self, client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
         result = inspect(client, png(44))

@@ -56,8 +56,8 @@ class Alarm:
     def sentence(self) -> str:
         """What was noticed, in words."""
         return (
-            f"the scores of good parts have {'risen' if self.rises else 'fallen'} since this run began (noticed after {self.image} "
-            "images that are OK): look at the camera, the light and the parts; calibrate again if the change is meant to stay"
+            f"the scores of images that are OK have {'risen' if self.rises else 'fallen'} (noticed after {self.image} of them in "
+            "this run): look at the camera, the light and the parts; calibrate again if the change is meant to stay"
         )
 
     def to_dict(self) -> AlarmDocument:

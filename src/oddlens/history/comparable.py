@@ -53,4 +53,4 @@ def scores_document(history: History, station: str, wanted: Mapping[str, object]
     kept = [each for each in found if each[-1] in same.by]
     left_out = same.left_out(len(found) - len(kept))
     columns = {name: [each[at] for each in kept] for at, name in enumerate(("id", "score", "verdict", "said"))}
-    return columns | {"note": left_out and f"Not counted: {left_out}. These thresholds are for other scores."}
+    return columns | {"note": left_out and f"Not counted: {left_out}: the thresholds are not for such scores."}

@@ -36,7 +36,7 @@ from oddlens.station.defects import DefectMemory, Defects, KnownDefect
 from oddlens.station.feedback import Mark, read_feedback
 from oddlens.teaching.calibrating import sample_of, usual_review_rate
 from oddlens.teaching.learned import Learned
-from oddlens.teaching.lesson_words import moved, teaches_nothing, what_happened
+from oddlens.teaching.lesson_words import ONE_NAME, moved, teaches_nothing, what_happened
 from oddlens.teaching.named_region import named_region
 from oddlens.teaching.namer import Namer
 from oddlens.teaching.references import (
@@ -187,6 +187,8 @@ class Lesson:
         has_thresholds = self.detector.calibration() is not None
         counts = len(joining), len(leaving), len(new), named, gone
         self._said[:0] = what_happened(*counts, remade, has_thresholds)
+        if named and len(set(defects.regions.names)) == 1 and not defects.words:
+            self._said.append(ONE_NAME)
         self._said += moved(earlier, chosen(self.detector.thresholds, self.detector.calibration()))
         if sampled > (left := len(sample_of(self.detector, self._folder))) and not renews:
             were = counted(sampled - left, "image of its line was", "images of its line were")

@@ -44,6 +44,10 @@ def what_happened(
         yield f"{counted(gone, 'image of a defective part', 'images of defective parts')} changed or went."
 
 
+ONE_NAME = "One name has nothing to be chosen from: regions get names when defects of a second name are known."
+"""What is said where all named regions of a station have one name."""
+
+
 def moved(were: Thresholds, now: Thresholds) -> Iterator[str]:
     """Which thresholds are others now, in words."""
     for name, before, after in (

@@ -59,14 +59,14 @@ def crop_tower(model: AnyModel, *, with_words: bool) -> CropTower:
 
 
 def namer_of(detector: Detector, words: Sequence[str] = (), object_name: str | None = None) -> Namer | None:
-    """What names the marked regions of a detector; None where there are no names to give.
+    """What names the marked regions of a detector; None where there are no names to choose from: one alone decides nothing.
 
     words: in place of those that it knows. object_name: in place of its own.
 
     Raises `UsageError` where its model cannot name.
     """
     known = detector.defects
-    if not words and (known is None or not (known.words or known.regions.names)):
+    if not words and (known is None or not (known.words or len(set(known.regions.names)) > 1)):
         return None
     chosen, regions = (words, None) if known is None else (words or known.words, known.regions)
     return Namer(detector.backbone, chosen, object_name or detector.object_name, regions)

@@ -1,7 +1,7 @@
 // The line: the newest image large, its verdict as a lamp, the last ten, and how today went.
 
 import { briefly, get, ofStation, patch, images, post, query } from "./api.js";
-import { $, banner, brief, clock, counted, countsIn, data, doing, el, fileName, kindOf, number, otherSize, percent, shape, showImage, showWords, soon, tile, toast, UNKNOWN, WORDS } from "./dom.js";
+import { $, banner, clock, counted, countsIn, data, doing, el, fileName, kindOf, limits, number, otherSize, percent, shape, showImage, showWords, soon, tile, toast, UNKNOWN, WORDS } from "./dom.js";
 import { dropped, fileField } from "./drop.js";
 import { gauge } from "./gauge.js";
 import { key } from "./keys.js";
@@ -44,9 +44,6 @@ function about(item) {
     el("p", { class: "quiet" }, fileName(item.source), " · ", clock(item.time)),
   ].filter(Boolean);
 }
-
-const limits = ({ image, review } = {}) =>
-  [review != null && `REVIEW above ${brief(review)}`, image != null && `NG above ${brief(image)}`].filter(Boolean).join(", ");
 
 function showStage(item) {
   const stage = $("#stage");
@@ -150,7 +147,7 @@ async function inspect(files) {
         await post(path("/inspect?origin=page"), images([file]));
       } catch (error) {
         failed += 1;
-        toast(`${file.name}: ${error.message}`, true);
+        toast(error.message.startsWith(file.name) ? error.message : `${file.name}: ${error.message}`, true);
       }
     }
   };

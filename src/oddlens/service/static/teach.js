@@ -26,7 +26,7 @@ async function load() {
   $("h2 .number").textContent = references.length;
   $("#references").replaceChildren(...references.map(reference));
   const { good = 0, bad = 0, unsure = 0 } = current.marks;
-  $("#marked").textContent = `Marked so far: ${good} good, ${bad} defective, ${unsure} unsure, on the page Review and with 'oddlens feedback'. Review and History show those of images that this service inspected.`;
+  $("#marked").textContent = `Marked so far: ${good} good, ${bad} defective, ${unsure} unsure, on the page Review and with 'oddlens feedback'. Review, Thresholds and History show those that were made on the pages.`;
   $("#calibrated").textContent = calibrated(calibration, current);
   const { kept, enough } = calibration?.learning ?? { kept: 0, enough: 0 };
   $("[name=on] [value=learning]").textContent = `images that the station kept of its line (${kept}, ${enough} are enough)`;

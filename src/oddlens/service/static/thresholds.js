@@ -231,8 +231,8 @@ canvas.addEventListener("pointerdown", (event) => {
 });
 canvas.addEventListener("pointermove", (event) => dragged && move(dragged, valueAt(event)));
 for (const kind of ["pointerup", "pointercancel"]) canvas.addEventListener(kind, () => { dragged = null; });
-// What was not moved is not sent: a calibrated threshold would become one that was given by hand, which promises less.
-submitted($("#form"), () => save($("#save"), Object.fromEntries(moved().map((name) => [name === "image" ? "threshold" : "review_threshold", now[name]]))));
+// By the button alone: Enter may come in a field that is half written. What was not moved is not sent: a calibrated threshold would become one by hand.
+$("#save").addEventListener("click", () => save($("#save"), Object.fromEntries(moved().map((name) => [name === "image" ? "threshold" : "review_threshold", now[name]]))));
 $("#reset").addEventListener("click", () => {
   [now, pushing] = [{ ...saved }, {}];
   fields();

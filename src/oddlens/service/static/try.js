@@ -1,7 +1,7 @@
 // Try: any image in any words; nothing is kept.
 
 import { images, post } from "./api.js";
-import { $, $$, brief, data, el, number, otherSize, regionsTable, showImage, showWords, submitted, tag, toast } from "./dom.js";
+import { $, $$, data, el, limits, number, otherSize, regionsTable, showImage, showWords, submitted, tag, toast } from "./dom.js";
 import { dropZone } from "./drop.js";
 import { watchStation } from "./status.js";
 
@@ -41,7 +41,7 @@ function show(found, called) {
   $("#result").hidden = false;
   const kind = found.verdict ?? "none";
   $("#about").replaceChildren(tag(kind), el("b", { class: "number" }, number(found.score)),
-    el("span", { class: "quiet" }, `${called}${found.threshold == null ? "no threshold, and so no verdict" : `NG above ${brief(found.threshold)}`}`),
+    el("span", { class: "quiet" }, called + (limits({ image: found.threshold, review: found.review_threshold }) || "no threshold, and so no verdict")),
     ...[$("[name=station]").value && otherSize(...found.image_size), found.concern, found.note].filter(Boolean).map((words) => el("p", {}, words)));
   showImage($("#image"), found.image, file.name);
   showImage($("#overlay"), found.overlay, `heat of ${file.name}`);
