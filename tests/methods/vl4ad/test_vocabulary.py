@@ -144,6 +144,12 @@ class TestFaults:
         with pytest.raises(UsageError, match=sentence):
             make_vocabulary(**({"classes": STREET} | arguments))
 
+    def test_unknown_words_that_stand_among_the_classes_are_found_there(self, tmp_path: Path) -> None:
+        path = tmp_path / "late.toml"
+        path.write_text('[classes]\nroad = ["road"]\nood = ["dog"]')
+        with pytest.raises(UsageError, match=r'late\.toml has "ood" among the names of classes'):
+            make_vocabulary(STREET, str(path))
+
     @pytest.mark.parametrize(
         ("name", "content", "sentence"),
         [
@@ -158,6 +164,16 @@ class TestFaults:
             ("numbers.json", '{"road": [1]}', "numbers.json does not hold names with lists of words"),
             ("deep.json", "[" * 100_000, "deep.json is not valid JSON"),
             ("deep.toml", "a = " + "[" * 100_000, "deep.toml is not valid TOML"),
+            (
+                "late.toml",
+                '[classes]\nroad = ["road"]\nsky = ["sky"]\nood = ["dog"]',
+                r'late.toml has "ood" among the names of classes, which are known: put it above the line \[classes\] in TOML',
+            ),
+            (
+                "flat.json",
+                '{"road": ["road"], "sky": ["sky"], "ood": ["dog"]}',
+                'flat.json has "ood" among the names of cla',
+            ),
             ("latin.json", b'{"stra\xdfe": []}', "latin.json cannot be read as text"),
         ],
     )

@@ -27,7 +27,7 @@ Groups = Sequence[str | Sequence[str]]
 
 _SUFFIXES = (".json", ".toml")
 _FILES = {"classes": "road_classes.json", "merge": "road_merges.json"}
-_OURS = "default"
+_OURS, _OOD = "default", "ood"
 _FILE_NAME = re.compile(r".*\.[a-z][a-z0-9]{1,4}", re.IGNORECASE)
 
 
@@ -208,7 +208,7 @@ def _read_lists(path: str, field: str) -> Lists:
 
 def _read_groups(path: str) -> Groups:
     """Words for the unknown, from a file, or from what it holds as "ood"."""
-    content = _read(path, "ood")
+    content = _read(path, _OOD)
     if not _are_groups(content):
         raise UsageError(f'{printable(path)} does not hold a list of words, or such a list as "ood": correct it')
     return content
@@ -225,9 +225,22 @@ def _read(path: str, field: str) -> object:
         content = tomllib.loads(text) if file.suffix.lower() == ".toml" else parse_json(text)
     except (ValueError, RecursionError) as error:  # the latter of TOML that is nested too deeply
         raise UsageError(f"{shown} is not valid {file.suffix[1:].upper()} ({error}): correct it") from error
+    for table in content if isinstance(content, dict) else ():
+        _check_place(shown, table, content[table])
     if isinstance(content, dict) and isinstance(content.get(field), dict | list):
-        content = content[field]
+        return content[field]
+    if field != _OOD:
+        _check_place(shown, field, content)
     return content
+
+
+def _check_place(shown: str, table: str, content: object) -> None:
+    """Raise `UsageError` for unknown words that stand in a table of names: each name there is one that is known."""
+    if isinstance(content, dict) and _OOD in content:
+        raise UsageError(
+            f'{shown} has "{_OOD}" among the names of {table}, which are known: put it above the line [{table}] in TOML, and beside '
+            f'"{table}" in JSON'
+        )
 
 
 def _are_lists(content: object) -> TypeGuard[Lists]:
