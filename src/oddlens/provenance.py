@@ -175,8 +175,13 @@ def differing(found: Mapping[str, object], wanted: Mapping[str, object]) -> list
         if key in ("recipe", "settings") and isinstance(mine, dict) and isinstance(theirs, dict):
             names += [f"{key} {each}" for each in _all_keys(mine, theirs) if mine.get(each) != theirs.get(each)]
         else:
-            names.append(_IN_WORDS.get(key, key))
+            names.append(in_words(key))
     return list(dict.fromkeys(names))
+
+
+def in_words(name: str) -> str:
+    """A name as `differing` says it."""
+    return _IN_WORDS.get(name, name)
 
 
 def _as_written(mine: object, theirs: object) -> object:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from math import isnan
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NotRequired, TypedDict, TypeVar
 from oddlens.data import Record, manifest_hash
 from oddlens.data.contents import Contents
 from oddlens.data.named import NamedDataset
-from oddlens.errors import UsageError
+from oddlens.errors import UsageError, first_and_more
 from oddlens.evaluation.measured_files import MeasuredFiles, measured_files
 from oddlens.evaluation.protocol import Protocol
 from oddlens.io.atomic import write_text
@@ -26,7 +26,7 @@ from oddlens.io.paths import read_bytes
 from oddlens.io.strict_json import checked, parse_json
 from oddlens.metrics import Ranking, precision_recall_points, roc_points
 from oddlens.metrics.curves import Points
-from oddlens.provenance import Identity, differing
+from oddlens.provenance import Identity, differing, in_words
 
 if TYPE_CHECKING:
     from oddlens.detector import Detector
@@ -221,6 +221,12 @@ class _CellDocument(TypedDict):
     maps: str | None
 
 
+class _Scored(TypedDict):
+    """Of a cell, the images that it was measured on."""
+
+    scores: list[_ScoreDocument]
+
+
 class _MadeWith(TypedDict):
     """A cell of any version."""
 
@@ -284,8 +290,10 @@ def write_cell(path: Path, cell: CellResult) -> None:
     write_text(path, json.dumps(content | {_DIGEST: _digest(content)}, allow_nan=False) + "\n")
 
 
-def read_cell(path: Path, settings: CellSettings) -> CellResult | None:
+def read_cell(path: Path, settings: CellSettings, tests: Collection[str] = ()) -> CellResult | None:
     """The cell in a file, or None if there is no file. The files that it was measured on may have changed: `changed_files`.
+
+    tests: the test images now, as `ImageScore.path` has them; where the cell has others, the sentence names them.
 
     Raises:
         UsageError: The cell was made with other settings, or the file is damaged.
@@ -307,6 +315,12 @@ def read_cell(path: Path, settings: CellSettings) -> CellResult | None:
             f"{path} is of another version of oddlens, whose figures differ: give another --out, or --no-resume to "
             "measure it again"
         )
+    data = in_words("data_sha256")
+    if data in names and {*names} <= {data, "references"}:
+        raise UsageError(
+            f"{path} was measured on {_other_images(content, tests)}: delete the folder {path.parent} to measure the category "
+            "again, or give another --out, or --no-resume to measure everything again"
+        )
     if names:
         raise UsageError(
             f"{path} was made with other settings ({', '.join(names)}): give the same ones, another --out, "
@@ -316,6 +330,20 @@ def read_cell(path: Path, settings: CellSettings) -> CellResult | None:
         return _result(checked(content, _CellDocument), checked(content, dict[str, object]))
     except ValueError as error:
         raise UsageError(_damaged(path)) from error
+
+
+def _other_images(cell: object, tests: Collection[str]) -> str:
+    """How the images of a cell differ from the test images now, in words. cell: the document in its file."""
+    try:
+        had = [each["path"] for each in checked(cell, _Scored)["scores"]]
+    except ValueError:
+        had = []
+    differences = (
+        ("new", [each for each in tests if each not in had]),
+        ("no longer there", [each for each in had if each not in tests]),
+    )
+    said = "; ".join(f"{what}: {first_and_more(names)}" for what, names in differences if names)
+    return f"other images ({said})" if said and had and tests else "other good examples, labels or masks"
 
 
 def _result(found: _CellDocument, whole: Mapping[str, object]) -> CellResult:

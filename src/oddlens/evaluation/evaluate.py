@@ -7,7 +7,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import cached_property, partial
 from itertools import chain
 from pathlib import Path
@@ -30,10 +30,11 @@ from oddlens.evaluation.plan import Job, Plan
 from oddlens.evaluation.truth import Truth, read_truth
 from oddlens.evaluation.unseen import noted_not_warned
 from oddlens.inference.results import unique_names
-from oddlens.io.atomic import replacing
+from oddlens.io.atomic import replacing, unwritable
 from oddlens.io.images import Picture, read_image
 from oddlens.io.inputs import Input
 from oddlens.io.loader import load
+from oddlens.io.paths import matching
 
 
 class UnreadableError(OddlensError):
@@ -207,7 +208,10 @@ class _OpenCell:
                 self._add(records, each.detections, truths)
 
     def finish(self) -> None:
-        """All images were taken: score them as one set where it does that; note of which good examples a mask leaves nothing."""
+        """All images were taken: score them as one set where it does that; note of which good examples a mask leaves nothing.
+
+        Maps of images that the category does not have any more go.
+        """
         if self.fault is not None:
             return
         with self._failing():
@@ -215,6 +219,7 @@ class _OpenCell:
                 self._predict_set()
             if not self._alone:  # their scores give the thresholds
                 self.findings.unseen_examples = self._detector.unseen_references(self._job.object_name)
+            self._remove_other_maps()
 
     def found(self, encoded: EncodedBatch, waited: float, keep: Callable[[Found], None] | None = None) -> Found:
         """What it has of a chunk; features wait where the test images are scored as one set.
@@ -258,6 +263,22 @@ class _OpenCell:
             if self.findings.written is not None:
                 with replacing(self._out / self.findings.written / self._files[record.image]) as temporary:
                     Image.fromarray(found.heatmap() if self._full_size else found.anomaly_map).save(temporary)
+
+    def _remove_other_maps(self) -> None:
+        """Remove the maps that an earlier run wrote of images that are not there, or are called otherwise now."""
+        if self.findings.written is None:
+            return
+        folder = self._out / self.findings.written
+        kept = {folder / name for name in self._files.values()}
+        for path in matching(folder, "*/*.tiff"):
+            if path not in kept:
+                try:
+                    path.unlink(missing_ok=True)
+                except OSError as error:
+                    raise unwritable(path, error) from error
+        for defect in matching(folder, "*"):
+            with suppress(OSError):  # it holds maps, or something of the user's
+                defect.rmdir()
 
     def _truth(self, record: Record, found: Detection) -> Truth:
         """The truth of an image, at the size at which pixels are compared."""

@@ -10,9 +10,10 @@ from typing import Protocol as Interface
 from oddlens.data import Record
 from oddlens.data.contents import Contents, files_of
 from oddlens.data.named import NamedDataset
+from oddlens.data.object_names import path_name
 from oddlens.data.problem import first_of
 from oddlens.detector import Detector
-from oddlens.errors import DiskError, OddlensError, UsageError, counted, printable
+from oddlens.errors import DiskError, OddlensError, UsageError, counted, first_and_more, printable
 from oddlens.evaluation.cell_key import Key, Variant
 from oddlens.evaluation.cell_results import CellResult, CellSettings, cell_settings, read_cell, write_cell
 from oddlens.evaluation.chunks import CHUNKS, Chunks
@@ -23,7 +24,7 @@ from oddlens.evaluation.picks import write_picks
 from oddlens.evaluation.plan import Job, Plan, Skipped, unsupported
 from oddlens.evaluation.protocol import Protocol, choose_protocol
 from oddlens.evaluation.seen_before import remarks_on_examples, remarks_on_weights
-from oddlens.io.paths import is_dir, is_file, why_no_folder
+from oddlens.io.paths import is_dir, is_file, matching, why_no_folder
 from oddlens.methods.registry import authors_names
 
 Evaluated = list[dict[Variant, CellResult | OddlensError]] | OddlensError
@@ -142,10 +143,21 @@ class Benchmark:
                 protocol = choose_protocol(source, category, self.plan.full_size, self.plan.components)
                 for detector in self.plan.detectors:
                     self._prepare(source, category, detector, examples, protocol, resume)
+            self.remarks += self._other_categories(source)
         if self._unhashed:
             self.remarks.append(
                 f"an earlier version made {counted(self._unhashed, 'result')} in {printable(str(self.out))}, without hashes of the "
                 "images: whether these changed since is not known; --no-resume measures again"
+            )
+
+    def _other_categories(self, source: NamedDataset) -> Iterator[str]:
+        """A sentence on the cells in OUT of categories that the data set does not have, or that are not measured now."""
+        measured = set(map(path_name, source.dataset.categories))
+        folders = matching(self.out / "cells" / path_name(source.name), "*")
+        if others := [each.name for each in folders if each.name not in measured and is_dir(each)]:
+            yield (
+                f"{printable(str(self.out))} has results of {first_and_more(others)} of {source.name}, too, which this call "
+                "does not measure: no figure counts them"
             )
 
     def _hash_files(self, hashed: Callable[[int, int], None]) -> None:
@@ -220,6 +232,7 @@ class Benchmark:
     ) -> None:
         """Sort the cells of a category and method into done, skipped and still to do."""
         records = source.tests(category)
+        tests = list(map(source.relative, (record.image for record in records)))
         object_name = self.plan.names.of(source.name, category, authors_names(detector.card.name))
         unread = source.losses(category, left_out=False)
         unread_examples = source.losses(category, "train", left_out=False)
@@ -245,7 +258,7 @@ class Benchmark:
                 self.skipped.append(Skipped(key, f"{category} of {source.name} has {have}: {variant.shots} are needed"))
                 continue
             settings = cell_settings(source, category, detector, object_name, chosen, protocol, self._contents)
-            cell = read_cell(key.path(self.out), settings) if resume else None
+            cell = read_cell(key.path(self.out), settings, tests) if resume else None
             if cell is not None:
                 self._unhashed += "files_sha256" not in cell.settings
                 files = map(source.relative, measured_files(source, records, chosen))

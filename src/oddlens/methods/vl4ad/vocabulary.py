@@ -225,10 +225,11 @@ def _read(path: str, field: str) -> object:
         content = tomllib.loads(text) if file.suffix.lower() == ".toml" else parse_json(text)
     except (ValueError, RecursionError) as error:  # the latter of TOML that is nested too deeply
         raise UsageError(f"{shown} is not valid {file.suffix[1:].upper()} ({error}): correct it") from error
-    for table in content if isinstance(content, dict) else ():
-        _check_place(shown, table, content[table])
-    if isinstance(content, dict) and isinstance(content.get(field), dict | list):
-        return content[field]
+    if isinstance(content, dict):
+        for table, names in content.items():
+            _check_place(shown, table, names)
+        if isinstance(content.get(field), dict | list):
+            return content[field]
     if field != _OOD:
         _check_place(shown, field, content)
     return content
@@ -238,8 +239,8 @@ def _check_place(shown: str, table: str, content: object) -> None:
     """Raise `UsageError` for unknown words that stand in a table of names: each name there is one that is known."""
     if isinstance(content, dict) and _OOD in content:
         raise UsageError(
-            f'{shown} has "{_OOD}" among the names of {table}, which are known: put it above the line [{table}] in TOML, and beside '
-            f'"{table}" in JSON'
+            f'{shown} has "{_OOD}" among the names of {table}, which are known: put it above the line [{table}] in TOML, and '
+            f'beside "{table}" in JSON'
         )
 
 
