@@ -157,6 +157,23 @@ def test_a_file_that_is_no_legend_is_one_clear_error(tmp_path, content, complain
         load_legend(written(tmp_path / "classes.json", content))
 
 
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [
+        (
+            "ignored",
+            r'"ignored" of the legend .*classes\.json means nothing, did you mean \'ignore\'\? Choose one of cla',
+        ),
+        ("void", r'"void" of the legend .*classes\.json means nothing: choose one of classes, ood, ignore'),
+    ],
+)
+def test_a_name_that_means_nothing_in_a_legend_is_not_passed_over(tmp_path, name, complaint):
+    """What is to be ignored would count, and figures would be others."""
+    content = {"classes": ["sky", "road", "void"], "ood": [1], name: 2}
+    with pytest.raises(DataError, match=complaint):
+        load_legend(written(tmp_path / "classes.json", content))
+
+
 def test_a_name_that_is_no_legend_is_one_clear_error():
     with pytest.raises(DataError, match='"mars" is no legend'):
         load_legend("mars")

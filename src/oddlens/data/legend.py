@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oddlens.data.listing import read_json
-from oddlens.errors import DataError, choices
+from oddlens.errors import DataError, choices, printable
 
 Values = NDArray[np.uint8]
 Value = TypeVar("Value")
@@ -128,7 +128,7 @@ def load_legend(legend: str | Path) -> Legend:
 
     The file: {"classes": ["sky", ...], "ood": [9, 10], "ignore": 11}. "classes" names the values 0, 1, ... of label files; "ood"
     lists those that are anomalous, "ignore" (a value, a list of values, or left out) those that do not count. The others are the
-    known classes.
+    known classes. Other names are refused.
 
     Raises:
         DataError: There is no such name, or the file is no such legend.
@@ -160,8 +160,13 @@ def listed(values: Sequence[int]) -> str:
     return ", ".join(map(str, values[:8])) + (", ..." if len(values) > 8 else "")
 
 
+_FIELDS = ("classes", "ood", "ignore")
+
+
 def _parse(path: Path, content: object) -> Legend:
     fields: dict[str, object] = content if isinstance(content, dict) else {}
+    if strange := next((name for name in fields if name not in _FIELDS), None):  # misspelt, it would change what counts
+        raise DataError(f'"{printable(strange)}" of the legend {path} means nothing{choices(strange, _FIELDS)}')
     names, anomalous, ignored = fields.get("classes", []), fields.get("ood", []), fields.get("ignore", [])
     ignored = ignored if isinstance(ignored, list) else [ignored]
     if not (_are(names, str) and 0 < len(set(names)) == len(names) <= IGNORED and all(map(str.strip, names))):
