@@ -27,7 +27,7 @@ def parse_thresholds(given: Sequence[str]) -> tuple[float | None, float | None]:
     score, pixel = found
     if score == 0 and pixel is not None and pixel > 1:
         warnings.warn(
-            f"--threshold {text} means SCORE 0 and PIXEL {pixel:g}: write a decimal point where you meant 0.{pixel:g}",
+            f"--threshold {text} means SCORE 0 and PIXEL {pixel:g}: write a decimal point where you meant {text.replace(',', '.')}",
             OddlensWarning,
             stacklevel=2,
         )
