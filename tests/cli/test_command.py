@@ -24,6 +24,14 @@ from tests.cli.program import run
             "'oddlens detect' has no option '--refrence', did you mean '--reference'? 'oddlens detect",
         ),
         ("detect a.png --zzz", "'oddlens detect' has no option '--zzz': 'oddlens detect --help' lists them"),
+        (
+            "benchmark --data a --out b --ood dog",
+            "'oddlens benchmark' has no option '--ood': give --set ood=VALUE",
+        ),
+        (
+            "station create line --object a --classes b",
+            "'oddlens station create' has no option '--classes': give --set cla",
+        ),
         ("detect --object nut", "missing argument 'IMAGES': 'oddlens detect --help' shows how it is called"),
         ("detect a.png --every 0", "invalid value for '--every': "),
         ("watch a --station s --out o --every nan", "--every cannot be nan: give a finite number"),

@@ -132,6 +132,8 @@ def _in_one_sentence(ctx: Context, options: set[str]) -> Iterator[None]:
     except _CallError as error:
         path = f"'{ctx.command_path} --help'"
         if (option := getattr(error, "option_name", None)) and option not in options:
+            if "--set" in options and (field := _field(option)) is not None:
+                raise UsageError(f"{ctx.command_path!r} has no option {option!r}: give --set {field}=VALUE") from error
             near = nearest(option, options)
             raise UsageError(
                 f"{ctx.command_path!r} has no option {option!r}{near}{'' if near else ':'} {path} lists them"
@@ -141,6 +143,14 @@ def _in_one_sentence(ctx: Context, options: set[str]) -> Iterator[None]:
             said = re.sub(sentence, f"it must be {give}", said)
         said = said.replace("Input should be", "it must be")
         raise UsageError(f"{said[:1].lower()}{said[1:]}: {path} shows how it is called") from error
+
+
+def _field(flag: str) -> str | None:
+    """The field of a method's recipe that an option of `oddlens detect` sets; None where it is none of these."""
+    from oddlens.methods.registry import method_cards  # for a call that failed alone
+
+    options = (option for card in method_cards().values() for option in card.options)
+    return next((option.field for option in options if flag in option.flag.split("/")), None)
 
 
 @contextmanager
