@@ -94,7 +94,7 @@ def test_what_was_set_on_a_detector_by_hand_makes_another_cell(
     [
         ({"object_name": "screw"}, "object_name"),
         ({"references": []}, "references"),
-        ({"data_sha256": "0" * 64}, "images of the data set, or what they show"),
+        ({"data_sha256": "0" * 64, "full_size": True}, "images of the data set, or what they show, full_size"),
         ({"recipe": {"image_size": 40, "temperature": 0.01}}, "recipe image_size, recipe temperature"),
         ({"component_sizes": "by-area", "full_size": True}, "full_size, component_sizes"),
     ],

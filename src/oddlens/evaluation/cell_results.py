@@ -335,13 +335,10 @@ def read_cell(path: Path, settings: CellSettings, tests: Collection[str] = ()) -
 def _other_images(cell: object, tests: Collection[str]) -> str:
     """How the images of a cell differ from the test images now, in words. cell: the document in its file."""
     try:
-        had = [each["path"] for each in checked(cell, _Scored)["scores"]]
+        had = {each["path"] for each in checked(cell, _Scored)["scores"]}
     except ValueError:
-        had = []
-    differences = (
-        ("new", [each for each in tests if each not in had]),
-        ("no longer there", [each for each in had if each not in tests]),
-    )
+        had = set()
+    differences = ("new", sorted({*tests} - had)), ("no longer there", sorted(had - {*tests}))
     said = "; ".join(f"{what}: {first_and_more(names)}" for what, names in differences if names)
     return f"other images ({said})" if said and had and tests else "other good examples, labels or masks"
 
