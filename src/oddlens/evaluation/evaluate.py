@@ -5,9 +5,8 @@ cells of a method use the same features.
 from __future__ import annotations
 
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from functools import cached_property, partial
 from itertools import chain
 from pathlib import Path
@@ -29,12 +28,11 @@ from oddlens.evaluation.map_file import MapFile
 from oddlens.evaluation.plan import Job, Plan
 from oddlens.evaluation.truth import Truth, read_truth
 from oddlens.evaluation.unseen import noted_not_warned
-from oddlens.inference.results import unique_names
-from oddlens.io.atomic import replacing, unwritable
+from oddlens.evaluation.written_maps import map_names
+from oddlens.io.atomic import replacing
 from oddlens.io.images import Picture, read_image
 from oddlens.io.inputs import Input
 from oddlens.io.loader import load
-from oddlens.io.paths import matching
 
 
 class UnreadableError(OddlensError):
@@ -187,7 +185,7 @@ class _OpenCell:
             # The layout of the MVTec evaluator: <maps>/<object>/test/<defect>/<id>.tiff
             method = f"{job.detector.name}-{variant.name}"
             self.findings.written = f"maps/{path_name(job.source.name)}/{method}/{path_name(job.category)}/test"
-        self._files = _map_files(job.records) if plan.maps else {}
+        self._files = map_names(job.records) if plan.maps else {}
 
     def take(self, records: Sequence[Record], truths: list[Truth], found: Callable[[], Found]) -> None:
         """Add a chunk.
@@ -208,10 +206,7 @@ class _OpenCell:
                 self._add(records, each.detections, truths)
 
     def finish(self) -> None:
-        """All images were taken: score them as one set where it does that; note of which good examples a mask leaves nothing.
-
-        Maps of images that the category does not have any more go.
-        """
+        """All images were taken: score them as one set where it does that; note of which good examples a mask leaves nothing."""
         if self.fault is not None:
             return
         with self._failing():
@@ -219,7 +214,6 @@ class _OpenCell:
                 self._predict_set()
             if not self._alone:  # their scores give the thresholds
                 self.findings.unseen_examples = self._detector.unseen_references(self._job.object_name)
-            self._remove_other_maps()
 
     def found(self, encoded: EncodedBatch, waited: float, keep: Callable[[Found], None] | None = None) -> Found:
         """What it has of a chunk; features wait where the test images are scored as one set.
@@ -264,22 +258,6 @@ class _OpenCell:
                 with replacing(self._out / self.findings.written / self._files[record.image]) as temporary:
                     Image.fromarray(found.heatmap() if self._full_size else found.anomaly_map).save(temporary)
 
-    def _remove_other_maps(self) -> None:
-        """Remove the maps that an earlier run wrote of images that are not there, or are called otherwise now."""
-        if self.findings.written is None:
-            return
-        folder = self._out / self.findings.written
-        kept = {folder / name for name in self._files.values()}
-        for path in matching(folder, "*/*.tiff"):
-            if path not in kept:
-                try:
-                    path.unlink(missing_ok=True)
-                except OSError as error:
-                    raise unwritable(path, error) from error
-        for defect in matching(folder, "*"):
-            with suppress(OSError):  # it holds maps, or something of the user's
-                defect.rmdir()
-
     def _truth(self, record: Record, found: Detection) -> Truth:
         """The truth of an image, at the size at which pixels are compared."""
         width, height = found.image_size
@@ -313,15 +291,3 @@ def _with_references(job: Job) -> dict[Variant, Detector]:
     for variant, (_, examples) in job.cells.items():
         detectors[variant] = plain.with_references(encode(examples) if examples else None)
     return detectors
-
-
-def _map_files(records: Sequence[Record]) -> dict[Path, str]:
-    """<defect>/<id>.tiff for every image."""
-    by_defect: dict[str, list[Path]] = defaultdict(list)
-    for record in records:
-        by_defect[record.defect].append(record.image)
-    return {
-        path: f"{path_name(defect)}/{name}.tiff"
-        for defect, paths in by_defect.items()
-        for path, name in unique_names(paths).items()
-    }

@@ -24,6 +24,7 @@ from oddlens.evaluation.picks import write_picks
 from oddlens.evaluation.plan import Job, Plan, Skipped, unsupported
 from oddlens.evaluation.protocol import Protocol, choose_protocol
 from oddlens.evaluation.seen_before import remarks_on_examples, remarks_on_weights
+from oddlens.evaluation.written_maps import remove_others
 from oddlens.io.paths import is_dir, is_file, matching, why_no_folder
 from oddlens.methods.registry import authors_names
 
@@ -65,10 +66,14 @@ def evaluate_here(
 def write_cells(
     jobs: Sequence[Job], results: Sequence[Mapping[Variant, CellResult | OddlensError]], out: Path, chunks: Chunks
 ) -> None:
-    """Write the cells of jobs that were evaluated together, each in its file; chunks that were kept of them go."""
+    """Write the cells of jobs that were evaluated together, each in its file; chunks that were kept of them go, and so
+    do maps of images that are not there any more.
+    """
     for job, done in zip(jobs, results, strict=True):
         for variant, cell in done.items():
             if not isinstance(cell, OddlensError):
+                if cell.maps is not None:
+                    remove_others(out / cell.maps, job.records)
                 write_cell(job.key(variant).path(out), cell)
     discard(folder_of(out, jobs, chunks))
 

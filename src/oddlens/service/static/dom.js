@@ -171,7 +171,6 @@ export function tile(item, onclick) {
 }
 
 export const limits = ({ image, review } = {}) => [review != null && `REVIEW above ${brief(review)}`, image != null && `NG above ${brief(image)}`].filter(Boolean).join(", ");
-
 export const UNKNOWN = "unknown"; // stands first where none of the names is likely
 
 /** That an image is of another size than the station's, which may look like a defect; null where it is not. */

@@ -214,6 +214,7 @@ async function save(button, change) {
 
 for (const name of ["image", "review"]) {
   $(`#${name}-range`).addEventListener("input", (event) => move(name, event.target.valueAsNumber, event.target));
+  $(`#${name}`).addEventListener("keydown", (event) => event.key === "Enter" && event.preventDefault()); // it may be half written
   $(`#${name}`).addEventListener("input", (event) => {
     const value = event.target.valueAsNumber;
     if (Number.isFinite(value)) move(name, value, event.target);
@@ -231,8 +232,8 @@ canvas.addEventListener("pointerdown", (event) => {
 });
 canvas.addEventListener("pointermove", (event) => dragged && move(dragged, valueAt(event)));
 for (const kind of ["pointerup", "pointercancel"]) canvas.addEventListener(kind, () => { dragged = null; });
-// By the button alone: Enter may come in a field that is half written. What was not moved is not sent: a calibrated threshold would become one by hand.
-$("#save").addEventListener("click", () => save($("#save"), Object.fromEntries(moved().map((name) => [name === "image" ? "threshold" : "review_threshold", now[name]]))));
+// What was not moved is not sent: a calibrated threshold would become one that was given by hand, which promises less.
+submitted($("#form"), () => save($("#save"), Object.fromEntries(moved().map((name) => [name === "image" ? "threshold" : "review_threshold", now[name]]))));
 $("#reset").addEventListener("click", () => {
   [now, pushing] = [{ ...saved }, {}];
   fields();
